@@ -1,0 +1,66 @@
+//! The nouns of Innkeeper and the rules they obey: instances, ports, networks, subnets, routers,
+//! key pairs, flavors, images.
+//!
+//! Nothing here does I/O. A value that exists is well formed as far as one value alone can tell;
+//! what needs its neighbours (overlapping subnets, an address taken twice) is the store's to refuse.
+
+mod device;
+mod flavor;
+mod floating_ip;
+mod guest_record;
+mod id;
+mod image;
+mod instance;
+mod invalid;
+mod key_pair;
+pub mod limits;
+mod mac;
+mod network;
+mod network_info;
+mod origin;
+mod port;
+mod project;
+mod router;
+mod secret;
+mod text;
+mod topology;
+
+pub use device::{BlockDevice, Device, DeviceBus, DeviceKind, NumaCell};
+pub use flavor::{Flavor, FlavorChange, NewFlavor};
+pub use floating_ip::{FloatingIp, FloatingIpChange, NewFloatingIp};
+pub use guest_record::{Ec2Ids, GuestRecord};
+pub use id::{
+    FlavorId, FloatingIpId, ImageId, InstanceId, NetworkId, PortId, ProjectId, RouterId, SubnetId,
+};
+pub use image::{Image, ImageChange, NewImage};
+pub use instance::{
+    AttachedKeyPair, Instance, InstanceChange, NetworkRequest, NewInstance, PersonalityFile,
+    PowerState, UserData,
+};
+pub use invalid::Invalid;
+pub use key_pair::{KeyPair, KeyPairType, NewKeyPair};
+pub use mac::MacAddress;
+pub use network::{
+    HostRoute, Ipv6Mode, Network, NetworkChange, NewNetwork, NewSubnet, Subnet, SubnetChange,
+};
+pub use network_info::{
+    Vif, VifAddress, VifIp, VifNetwork, VifNetworkMeta, VifRoute, VifSubnet, VifSubnetMeta,
+};
+pub use origin::{Identity, LookupRefusal, Origin, OriginScope, PortOwner};
+pub use port::{FixedIp, FixedIpRequest, NewPort, Port, PortAttachment, PortChange};
+pub use project::{NewProject, Project, ProjectChange};
+pub use router::{NewRouter, Router, RouterChange};
+pub use secret::Secret;
+pub use text::sanitize_hostname;
+pub use topology::{HostedInterface, HostedNetwork, HostedRouter, Topology, TopologyGeneration};
+
+/// A resource's key/value properties, in the order in which they were given.
+pub type Properties = indexmap::IndexMap<String, String>;
+
+/// Counts the changes of one instance that a guest could see in its documents.
+///
+/// It only grows; two documents of one revision are equal but for fresh entropy.
+pub type Revision = u64;
+
+/// Seconds since 1970-01-01T00:00:00Z.
+pub type UnixSeconds = i64;
