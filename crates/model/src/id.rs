@@ -65,6 +65,8 @@ uuid_id! {
     ImageId => "image",
     /// An outside address that leads to a fixed IP.
     FloatingIpId => "floating_ip",
+    /// A token of the control API; not the token itself.
+    TokenId => "token",
 }
 
 /// Only the hyphenated form: braces, URNs and bare hex would give one resource several names.

@@ -23,6 +23,7 @@ mod project;
 mod router;
 mod secret;
 mod text;
+mod token;
 mod topology;
 
 pub use device::{BlockDevice, Device, DeviceBus, DeviceKind, NumaCell};
@@ -31,6 +32,7 @@ pub use floating_ip::{FloatingIp, FloatingIpChange, NewFloatingIp};
 pub use guest_record::{Ec2Ids, GuestRecord};
 pub use id::{
     FlavorId, FloatingIpId, ImageId, InstanceId, NetworkId, PortId, ProjectId, RouterId, SubnetId,
+    TokenId,
 };
 pub use image::{Image, ImageChange, NewImage};
 pub use instance::{
@@ -52,6 +54,7 @@ pub use project::{NewProject, Project, ProjectChange};
 pub use router::{NewRouter, Router, RouterChange};
 pub use secret::Secret;
 pub use text::sanitize_hostname;
+pub use token::{TokenRecord, TokenScope};
 pub use topology::{HostedInterface, HostedNetwork, HostedRouter, Topology, TopologyGeneration};
 
 /// A resource's key/value properties, in the order in which they were given.

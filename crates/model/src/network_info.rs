@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A virtual interface: one port of a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,8 +65,8 @@ pub struct VifSubnet {
     /// Name servers, in order.
     #[serde(default)]
     pub dns: Vec<VifAddress>,
-    /// The gateway.
-    #[serde(default)]
+    /// The gateway. Nova writes "none" as an address that is null.
+    #[serde(default, deserialize_with = "address_or_none")]
     pub gateway: Option<VifAddress>,
     /// The interface's addresses, in order.
     #[serde(default)]
@@ -118,4 +118,33 @@ pub struct VifRoute {
     pub cidr: IpNet,
     /// Via which address.
     pub gateway: VifAddress,
+}
+
+fn address_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<VifAddress>, D::Error> {
+    #[derive(Deserialize)]
+    struct Nullable {
+        address: Option<IpAddr>,
+    }
+    let read = Option::<Nullable>::deserialize(deserializer)?;
+    Ok(read.and_then(|gateway| gateway.address).map(|address| VifAddress { address }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_may_be_absent_in_three_ways() {
+        let gateway = |json: &str| {
+            let subnet: VifSubnet = serde_json::from_str(json).expect("a subnet");
+            subnet.gateway.map(|gateway| gateway.address.to_string())
+        };
+        assert_eq!(gateway(r#"{"cidr": "10.0.0.0/24"}"#), None);
+        assert_eq!(gateway(r#"{"cidr": "10.0.0.0/24", "gateway": null}"#), None);
+        assert_eq!(gateway(r#"{"cidr": "10.0.0.0/24", "gateway": {"address": null}}"#), None);
+        let given = gateway(r#"{"cidr": "10.0.0.0/24", "gateway": {"address": "10.0.0.1"}}"#);
+        assert_eq!(given.as_deref(), Some("10.0.0.1"));
+    }
 }

@@ -1,0 +1,256 @@
+//! The identity as headers, agent to API, in the contract of Nova 34.0.0 and with an addition of
+//! our own that covers what Nova's signature leaves uncovered.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use innkeeper_model::{Identity, InstanceId, ProjectId};
+
+use super::{
+    ADDRESS, FORWARDED_FOR, INSTANCE_ID, INSTANCE_ID_SIGNATURE, SIGNATURE, TENANT_ID, id_value,
+    parse_forwarded_address,
+};
+use crate::{
+    Reason,
+    signature::{HexSignature, SharedSecret},
+};
+
+/// Writes the identity as Neutron's agent does. With `vouch` it adds our own address and
+/// signature, which only an API of ours understands.
+pub fn encode_identity(
+    identity: &Identity,
+    secret: &SharedSecret,
+    vouch: bool,
+    fields: &mut HeaderMap,
+) {
+    let instance = id_value(&identity.instance);
+    fields.insert(INSTANCE_ID_SIGNATURE, hex_value(&secret.sign(&[instance.as_bytes()])));
+    fields.insert(INSTANCE_ID, instance);
+    fields.insert(TENANT_ID, id_value(&identity.project));
+    let Some(address) = identity.address else { return };
+    let address = id_value(&address);
+    if vouch && identity.address_vouched {
+        let signature = sign_all(secret, identity.instance, &identity.project, address.as_bytes());
+        fields.insert(SIGNATURE, hex_value(&signature));
+        fields.insert(ADDRESS, address.clone());
+    }
+    fields.insert(FORWARDED_FOR, address);
+}
+
+/// Reads and verifies the identity, with Nova's checks in Nova's order: presence of id, signature
+/// and tenant, then the signature. A repeated header is one value joined by commas, as Nova's
+/// server library has it, so its signature is wrong. An id that is no UUID is an unknown instance.
+pub fn decode_identity(fields: &HeaderMap, secret: &SharedSecret) -> Result<Identity, Reason> {
+    let instance = joined(fields, &INSTANCE_ID).ok_or(Reason::NoInstanceHeader)?;
+    let signature = joined(fields, &INSTANCE_ID_SIGNATURE).ok_or(Reason::NoSignatureHeader)?;
+    let tenant = joined(fields, &TENANT_ID).ok_or(Reason::NoTenantHeader)?;
+    if !secret.sign(&[&instance]).matches(&signature) {
+        return Err(Reason::BadSignature);
+    }
+    let instance: InstanceId = parsed(&instance).ok_or(Reason::UnknownInstance)?;
+    // What cannot be a project's id is no instance's project.
+    let project: ProjectId = parsed(&tenant).ok_or(Reason::TenantMismatch)?;
+    match (joined(fields, &ADDRESS), joined(fields, &SIGNATURE)) {
+        (None, None) => {
+            let address = joined(fields, &FORWARDED_FOR)
+                .and_then(|address| parse_forwarded_address(str::from_utf8(&address).ok()?));
+            Ok(Identity { instance, project, address, address_vouched: false })
+        }
+        (Some(address), Some(signature)) => {
+            if !sign_all(secret, instance, &project, &address).matches(&signature) {
+                return Err(Reason::BadSignature);
+            }
+            let address = str::from_utf8(&address).ok().and_then(parse_forwarded_address);
+            let address = Some(address.ok_or(Reason::BadSignature)?);
+            Ok(Identity { instance, project, address, address_vouched: true })
+        }
+        // Half of it was lost on the way or added by somebody else.
+        _ => Err(Reason::BadSignature),
+    }
+}
+
+/// The first part keeps this signature from ever being that of an instance id alone.
+fn sign_all(
+    secret: &SharedSecret,
+    instance: InstanceId,
+    project: &ProjectId,
+    address: &[u8],
+) -> HexSignature {
+    let instance = instance.to_string();
+    secret.sign(&[
+        b"innkeeper-identity-1\n",
+        instance.as_bytes(),
+        b"\n",
+        project.as_str().as_bytes(),
+        b"\n",
+        address,
+    ])
+}
+
+fn hex_value(signature: &HexSignature) -> HeaderValue {
+    HeaderValue::from_str(signature.as_str()).expect("hex digits are visible ASCII")
+}
+
+/// All values of a header as one; an empty value is a value.
+fn joined(fields: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+    let mut values = fields.get_all(name).iter();
+    let mut all = values.next()?.as_bytes().to_vec();
+    for value in values {
+        all.push(b',');
+        all.extend_from_slice(value.as_bytes());
+    }
+    Some(all)
+}
+
+fn parsed<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
+    str::from_utf8(bytes).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ID: &str = "00000000-0000-4000-8000-000000000001";
+
+    fn secret() -> SharedSecret {
+        SharedSecret::new("s3cr3t").unwrap()
+    }
+
+    fn identity(address_vouched: bool) -> Identity {
+        Identity {
+            instance: ID.parse().unwrap(),
+            project: "acme".parse().unwrap(),
+            address: Some("10.0.0.5".parse().unwrap()),
+            address_vouched,
+        }
+    }
+
+    fn nova_fields() -> HeaderMap {
+        let mut fields = HeaderMap::new();
+        encode_identity(&identity(true), &secret(), false, &mut fields);
+        fields
+    }
+
+    fn set(fields: &mut HeaderMap, name: HeaderName, value: &[u8]) {
+        fields.insert(name, HeaderValue::from_bytes(value).unwrap());
+    }
+
+    #[test]
+    fn to_another_api_goes_what_neutron_sends_and_no_more() {
+        let fields = nova_fields();
+        let mut names: Vec<_> = fields.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            ["x-forwarded-for", "x-instance-id", "x-instance-id-signature", "x-tenant-id"]
+        );
+        assert_eq!(decode_identity(&fields, &secret()), Ok(identity(false)));
+    }
+
+    #[test]
+    fn refusals_come_in_novas_order() {
+        let mut fields = HeaderMap::new();
+        let refusal = |fields: &HeaderMap| decode_identity(fields, &secret()).unwrap_err();
+        assert_eq!(refusal(&fields), Reason::NoInstanceHeader);
+        set(&mut fields, INSTANCE_ID, b"");
+        assert_eq!(refusal(&fields), Reason::NoSignatureHeader, "an empty id is present");
+        set(&mut fields, INSTANCE_ID_SIGNATURE, b"");
+        assert_eq!(refusal(&fields), Reason::NoTenantHeader);
+        set(&mut fields, TENANT_ID, b"");
+        assert_eq!(refusal(&fields), Reason::BadSignature);
+        let good = secret().sign(&[b""]);
+        set(&mut fields, INSTANCE_ID_SIGNATURE, good.as_str().as_bytes());
+        assert_eq!(refusal(&fields), Reason::UnknownInstance);
+        let mut fields = nova_fields();
+        set(&mut fields, TENANT_ID, b"");
+        assert_eq!(refusal(&fields), Reason::TenantMismatch);
+    }
+
+    #[test]
+    fn only_the_exact_signature_passes() {
+        let good = secret().sign(&[ID.as_bytes()]).as_str().to_owned();
+        for bad in [
+            good.to_uppercase().into_bytes(),
+            good.as_bytes()[..63].to_vec(),
+            [good.as_bytes(), b"0"].concat(),
+            b"\xff\xfe".to_vec(),
+            secret().sign(&[b"other"]).as_str().as_bytes().to_vec(),
+        ] {
+            let mut fields = nova_fields();
+            set(&mut fields, INSTANCE_ID_SIGNATURE, &bad);
+            assert_eq!(decode_identity(&fields, &secret()), Err(Reason::BadSignature), "{bad:?}");
+        }
+        let mut twice = nova_fields();
+        twice.append(INSTANCE_ID, HeaderValue::from_static(ID));
+        assert_eq!(decode_identity(&twice, &secret()), Err(Reason::BadSignature));
+        let other = SharedSecret::new("other").unwrap();
+        assert_eq!(decode_identity(&nova_fields(), &other), Err(Reason::BadSignature));
+    }
+
+    #[test]
+    fn a_vouched_address_project_or_instance_cannot_be_exchanged() {
+        let mut fields = HeaderMap::new();
+        encode_identity(&identity(true), &secret(), true, &mut fields);
+        assert_eq!(decode_identity(&fields, &secret()), Ok(identity(true)));
+        for (name, value) in [(ADDRESS, "10.0.0.6"), (TENANT_ID, "evil"), (SIGNATURE, "")] {
+            let mut fields = fields.clone();
+            set(&mut fields, name.clone(), value.as_bytes());
+            assert_eq!(decode_identity(&fields, &secret()), Err(Reason::BadSignature), "{name}");
+        }
+        for name in [ADDRESS, SIGNATURE] {
+            let mut fields = fields.clone();
+            fields.remove(&name);
+            assert_eq!(decode_identity(&fields, &secret()), Err(Reason::BadSignature), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_optional_and_a_list_is_none() {
+        for value in ["10.0.0.5, 10.0.0.6", "web1"] {
+            let mut fields = nova_fields();
+            set(&mut fields, FORWARDED_FOR, value.as_bytes());
+            assert_eq!(decode_identity(&fields, &secret()).unwrap().address, None, "{value}");
+        }
+        let mut fields = nova_fields();
+        fields.remove(FORWARDED_FOR);
+        assert_eq!(decode_identity(&fields, &secret()).unwrap().address, None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            id: u128,
+            project in "[A-Za-z0-9_.-]{1,64}",
+            address: Option<IpAddr>,
+            vouch: bool,
+        ) {
+            let identity = Identity {
+                instance: InstanceId::new(uuid::Uuid::from_u128(id)),
+                project: project.parse().unwrap(),
+                address: address.map(|address| address.to_canonical()),
+                address_vouched: vouch && address.is_some(),
+            };
+            let mut fields = HeaderMap::new();
+            encode_identity(&identity, &secret(), vouch, &mut fields);
+            prop_assert_eq!(decode_identity(&fields, &secret()), Ok(identity));
+        }
+
+        #[test]
+        fn anything_at_all_is_answered(
+            values in proptest::collection::vec(
+                (0_usize..6, proptest::collection::vec(any::<u8>(), 0..80)), 0..8)
+        ) {
+            let names =
+                [INSTANCE_ID, INSTANCE_ID_SIGNATURE, TENANT_ID, FORWARDED_FOR, ADDRESS, SIGNATURE];
+            let mut fields = HeaderMap::new();
+            for (name, value) in values {
+                if let Ok(value) = HeaderValue::from_bytes(&value) {
+                    fields.append(names[name].clone(), value);
+                }
+            }
+            prop_assert!(decode_identity(&fields, &secret()).is_err());
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The headers of the request path: their names, which of a guest's may travel inward, and the
+//! codecs of everything that hops tell each other.
+
+mod hops;
+mod identity;
+mod origin;
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::RequestId;
+
+pub use hops::{decode_hops, decode_instance, decode_reason, encode_hops};
+pub use identity::{decode_identity, encode_identity};
+pub use origin::{decode_origin, encode_origin, parse_forwarded_address};
+
+/// The network in whose namespace a request was caught (Neutron's DHCP agent).
+pub const NEUTRON_NETWORK_ID: HeaderName = HeaderName::from_static("x-neutron-network-id");
+/// The router in whose namespace a request was caught (Neutron's L3 agent).
+pub const NEUTRON_ROUTER_ID: HeaderName = HeaderName::from_static("x-neutron-router-id");
+/// The network in whose namespace a request was caught (OVN).
+pub const OVN_NETWORK_ID: HeaderName = HeaderName::from_static("x-ovn-network-id");
+/// The address a guest asked from.
+pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// The machine that asks.
+pub const INSTANCE_ID: HeaderName = HeaderName::from_static("x-instance-id");
+/// The owner of the port the machine asked through.
+pub const TENANT_ID: HeaderName = HeaderName::from_static("x-tenant-id");
+/// The signature of [`INSTANCE_ID`].
+pub const INSTANCE_ID_SIGNATURE: HeaderName = HeaderName::from_static("x-instance-id-signature");
+
+/// A session token a guest presents (EC2's name for it).
+pub const EC2_TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
+/// How many seconds a session token is to live, and lives.
+pub const EC2_TOKEN_TTL: HeaderName =
+    HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
+
+/// Names a request in every hop's log. Between our own hops only.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-innkeeper-request-id");
+/// The address our agent vouches for. Between our own hops only.
+pub const ADDRESS: HeaderName = HeaderName::from_static("x-innkeeper-address");
+/// Signs instance, project and address together. Between our own hops only.
+pub const SIGNATURE: HeaderName = HeaderName::from_static("x-innkeeper-signature");
+/// The reports of the hops behind, in an answer. Between our own hops only.
+pub const HOPS: HeaderName = HeaderName::from_static("x-innkeeper-hops");
+/// Why an answer is what it is. Between our own hops only.
+pub const REASON: HeaderName = HeaderName::from_static("x-innkeeper-reason");
+/// The machine that was answered, for logs. Between our own hops only.
+pub const INSTANCE: HeaderName = HeaderName::from_static("x-innkeeper-instance");
+
+/// The headers of a guest that travel inward; all others end at the first hop. None says who asks.
+pub static GUEST_HEADERS: [HeaderName; 6] = [
+    // How errors are rendered.
+    header::ACCEPT,
+    // What a posted password is.
+    header::CONTENT_TYPE,
+    // For logs: which client, which version.
+    header::USER_AGENT,
+    // Asks only for what has changed.
+    header::IF_NONE_MATCH,
+    // Session tokens.
+    EC2_TOKEN,
+    EC2_TOKEN_TTL,
+];
+
+/// The headers of an answer that reach the guest; all others concern one hop, or only the server
+/// that wrote them.
+pub static ANSWER_HEADERS: [HeaderName; 9] = [
+    header::CONTENT_TYPE,
+    // A compressed body is passed on as it is, so it must be called so.
+    header::CONTENT_ENCODING,
+    header::ETAG,
+    header::LAST_MODIFIED,
+    header::CACHE_CONTROL,
+    header::VARY,
+    header::RETRY_AFTER,
+    // With 405.
+    header::ALLOW,
+    EC2_TOKEN_TTL,
+];
+
+/// What of a guest's headers travels inward.
+pub fn guest_headers(fields: &HeaderMap) -> HeaderMap {
+    pick(fields, &GUEST_HEADERS)
+}
+
+/// What of an answer's headers reaches the guest.
+pub fn answer_headers(fields: &HeaderMap) -> HeaderMap {
+    pick(fields, &ANSWER_HEADERS)
+}
+
+/// The request id that one of our own hops sent along.
+pub fn decode_request_id(fields: &HeaderMap) -> Option<RequestId> {
+    single(fields, &REQUEST_ID)?.to_str().ok()?.parse().ok()
+}
+
+/// Sends the request id along.
+pub fn encode_request_id(id: RequestId, fields: &mut HeaderMap) {
+    fields.insert(REQUEST_ID, id_value(&id));
+}
+
+/// An id as a header value.
+pub(crate) fn id_value(id: &impl ToString) -> HeaderValue {
+    HeaderValue::from_str(&id.to_string()).expect("ids are visible ASCII")
+}
+
+/// The value of a header that occurs exactly once.
+fn single<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = fields.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
+fn pick(fields: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
+    let mut picked = HeaderMap::new();
+    for name in names {
+        for value in fields.get_all(name) {
+            picked.append(name.clone(), value.clone());
+        }
+    }
+    picked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_listed_travels_inward() {
+        let mut fields = HeaderMap::new();
+        for name in [
+            "x-instance-id",
+            "x-tenant-id",
+            "x-instance-id-signature",
+            "x-forwarded-for",
+            "x-neutron-network-id",
+            "x-neutron-router-id",
+            "x-ovn-network-id",
+            "x_instance_id",
+            "x_neutron_router_id",
+            "x-metadata-provider",
+            "forwarded",
+            "x-innkeeper-address",
+            "x-innkeeper-signature",
+            "x-innkeeper-request-id",
+            "host",
+            "cookie",
+            "connection",
+            "transfer-encoding",
+        ] {
+            fields.insert(HeaderName::from_static(name), HeaderValue::from_static("x"));
+        }
+        assert!(guest_headers(&fields).is_empty());
+        fields.append(header::ACCEPT, HeaderValue::from_static("text/html"));
+        fields.append(header::ACCEPT, HeaderValue::from_static("text/plain"));
+        fields.insert(EC2_TOKEN, HeaderValue::from_static("t"));
+        let inward = guest_headers(&fields);
+        assert_eq!(inward.get_all(header::ACCEPT).iter().count(), 2);
+        assert_eq!(inward.len(), 3);
+    }
+
+    #[test]
+    fn a_request_id_comes_once_or_not_at_all() {
+        let id = RequestId::random();
+        let mut fields = HeaderMap::new();
+        encode_request_id(id, &mut fields);
+        assert_eq!(decode_request_id(&fields), Some(id));
+        fields.append(REQUEST_ID, id_value(&id));
+        assert_eq!(decode_request_id(&fields), None);
+    }
+}

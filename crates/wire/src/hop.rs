@@ -1,0 +1,142 @@
+//! The seam between proxy, agent and API: request in, response out.
+
+use std::{future::Future, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, uri::PathAndQuery};
+use innkeeper_model::InstanceId;
+use tokio::time::Instant;
+
+use crate::{Reason, RequestId};
+
+/// The next hop on a request's way. `Who` is what the request is known by there: an
+/// [`Origin`](innkeeper_model::Origin) at the agent, an [`Identity`](innkeeper_model::Identity) at
+/// the API.
+///
+/// A hop always answers, within the request's deadline: failures are responses too.
+pub trait NextHop<Who>: Send + Sync + 'static {
+    /// Takes the request on and brings the answer back.
+    fn call(&self, request: GuestRequest<Who>) -> impl Future<Output = GuestResponse> + Send;
+}
+
+impl<Who: Send + 'static, T: NextHop<Who>> NextHop<Who> for std::sync::Arc<T> {
+    async fn call(&self, request: GuestRequest<Who>) -> GuestResponse {
+        T::call(self, request).await
+    }
+}
+
+/// What a guest asked, reduced to what may travel inward.
+#[derive(Debug, Clone)]
+pub struct GuestRequest<Who> {
+    /// Who asks, as far as this hop knows.
+    pub who: Who,
+    /// The guest's method.
+    pub method: Method,
+    /// The guest's path and query, as it wrote them.
+    pub target: PathAndQuery,
+    /// Allow-listed headers only, none of which says who asks.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+    /// Names the request in every hop's log.
+    pub request_id: RequestId,
+    /// When the next hop must have answered.
+    pub deadline: Instant,
+}
+
+impl<Who> GuestRequest<Who> {
+    /// The same request, known by something else and due at `deadline` or before.
+    pub fn identified<Other>(self, who: Other, deadline: Instant) -> GuestRequest<Other> {
+        GuestRequest {
+            who,
+            method: self.method,
+            target: self.target,
+            headers: self.headers,
+            body: self.body,
+            request_id: self.request_id,
+            deadline: deadline.min(self.deadline),
+        }
+    }
+
+    /// Whether asking twice does no more than asking once.
+    pub fn may_repeat(&self) -> bool {
+        self.method == Method::GET || self.method == Method::HEAD
+    }
+}
+
+/// What the guest is answered, with the report of every hop behind.
+#[derive(Debug, Clone)]
+pub struct GuestResponse {
+    /// The status.
+    pub status: StatusCode,
+    /// Headers for the guest. Content-Length only where it is not the body's (HEAD).
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+    /// Why the answer is what it is.
+    pub reason: Reason,
+    /// The machine that was answered, once some hop knew it; for logs.
+    pub instance: Option<InstanceId>,
+    /// The hops behind, the farthest first.
+    pub reports: Vec<HopReport>,
+}
+
+impl GuestResponse {
+    /// An answer without hops behind it.
+    pub fn new(status: StatusCode, content_type: HeaderValue, body: Bytes, reason: Reason) -> Self {
+        let mut headers = HeaderMap::with_capacity(1);
+        headers.insert(header::CONTENT_TYPE, content_type);
+        Self { status, headers, body, reason, instance: None, reports: Vec::new() }
+    }
+
+    /// A refusal or failure with a one-line text body; the status is the reason's.
+    pub fn refusal(reason: Reason, text: &'static str) -> Self {
+        let content_type = HeaderValue::from_static("text/plain; charset=UTF-8");
+        let mut response =
+            Self::new(reason.status(), content_type, Bytes::from_static(text.as_bytes()), reason);
+        if response.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+
+    /// Adds this hop's own report behind those of the hops it asked.
+    #[must_use]
+    pub fn reported(mut self, hop: Hop, took: Duration) -> Self {
+        self.reports.push(HopReport { hop, took, reason: self.reason });
+        self
+    }
+}
+
+/// A station on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hop {
+    /// The listener in the namespace.
+    Proxy,
+    /// Origin to identity.
+    Agent,
+    /// Identity to document.
+    Api,
+}
+
+impl Hop {
+    /// Its name in logs and headers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Proxy => "proxy",
+            Self::Agent => "agent",
+            Self::Api => "api",
+        }
+    }
+}
+
+/// What one hop says of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HopReport {
+    /// Which hop.
+    pub hop: Hop,
+    /// How long it had the request, the hops behind it included.
+    pub took: Duration,
+    /// Why it answered as it did.
+    pub reason: Reason,
+}

@@ -1,0 +1,180 @@
+//! The connections of one role: how many at once, each until its end.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
+
+use super::{Handler, answer::answer, patient_io::PatientIo};
+use crate::limits::{
+    BODIES_BYTES_MAX, DRAIN, FIRST_REQUEST_GRACE, HEAD_BYTES_MAX, HEAD_TIMEOUT, HEADERS_MAX,
+};
+
+/// The connections of one role: it counts them, lets no more than a maximum be served at once, and
+/// can wait for all of them to end. Clones are the same connections.
+#[derive(Clone)]
+pub struct Connections {
+    max: usize,
+    slots: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
+    tracker: TaskTracker,
+    cut: CancellationToken,
+}
+
+/// The right to serve one connection.
+#[derive(Debug)]
+pub struct Slot {
+    _permit: Option<OwnedSemaphorePermit>,
+    _token: TaskTrackerToken,
+}
+
+impl Connections {
+    /// No connection yet, and never more than `max` at once.
+    pub fn new(max: usize) -> Self {
+        Self {
+            max,
+            slots: Arc::new(Semaphore::new(max)),
+            bodies: Arc::new(Semaphore::new(BODIES_BYTES_MAX)),
+            tracker: TaskTracker::new(),
+            cut: CancellationToken::new(),
+        }
+    }
+
+    /// Waits until one more connection may be served. An accept loop that asks before it accepts
+    /// the next connection leaves those beyond the maximum to wait in the kernel.
+    pub async fn slot(&self) -> Slot {
+        // The semaphore is never closed; were it, serving would be better than hanging.
+        let permit = Arc::clone(&self.slots).acquire_owned().await.ok();
+        Slot { _permit: permit, _token: self.tracker.token() }
+    }
+
+    /// How many connections are being served.
+    pub fn open(&self) -> usize {
+        self.max - self.slots.available_permits()
+    }
+
+    /// Serves one connection until it ends, waiting for a slot first. When `stop` is cancelled it
+    /// finishes the request at hand and closes. Neither an error nor a panic leaves it.
+    pub async fn serve<Io, P, H>(&self, io: Io, peer: P, handler: Arc<H>, stop: CancellationToken)
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        P: Send + Sync + 'static,
+        H: Handler<P>,
+    {
+        let slot = self.slot().await;
+        self.serve_in(slot, io, peer, handler, stop).await;
+    }
+
+    /// As [`Connections::serve`], in a slot obtained before.
+    pub async fn serve_in<Io, P, H>(
+        &self,
+        slot: Slot,
+        io: Io,
+        peer: P,
+        handler: Arc<H>,
+        stop: CancellationToken,
+    ) where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        P: Send + Sync + 'static,
+        H: Handler<P>,
+    {
+        let served = self.converse(io, peer, handler, stop);
+        let guarded = AssertUnwindSafe(self.cut.run_until_cancelled(served)).catch_unwind();
+        if guarded.await.is_err() {
+            tracing::error!("serving a connection panicked; the connection is closed");
+        }
+        drop(slot);
+    }
+
+    /// Waits until every connection has ended, at most `patience`; says whether they did. Those
+    /// that did not are cut. Cancel their `stop` first, or they have no reason to end.
+    pub async fn drain(&self, patience: Duration) -> bool {
+        self.tracker.close();
+        let drained = timeout(patience, self.tracker.wait()).await.is_ok();
+        if !drained {
+            tracing::warn!(open = self.open(), "connections did not end in time and are cut");
+            self.cut.cancel();
+        }
+        drained
+    }
+
+    async fn converse<Io, P, H>(&self, io: Io, peer: P, handler: Arc<H>, stop: CancellationToken)
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        P: Send + Sync + 'static,
+        H: Handler<P>,
+    {
+        let asked = AtomicBool::new(false);
+        let service = service_fn(|request| {
+            asked.store(true, Ordering::Relaxed);
+            let (handler, peer, bodies) = (&handler, &peer, &self.bodies);
+            async move { Ok::<_, Infallible>(answer(&**handler, peer, bodies, request).await) }
+        });
+        let io = TokioIo::new(PatientIo::new(io));
+        let mut connection = pin!(protocol().serve_connection(io, service));
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            () = stop.cancelled() => {
+                // A request may be on its way on a connection that was only just accepted.
+                if !asked.load(Ordering::Relaxed)
+                    && let Ok(ended) = timeout(FIRST_REQUEST_GRACE, &mut connection).await
+                {
+                    return note_end(ended);
+                }
+                connection.as_mut().graceful_shutdown();
+                match timeout(DRAIN, connection).await {
+                    Ok(ended) => ended,
+                    Err(_elapsed) => return,
+                }
+            }
+        };
+        note_end(ended);
+    }
+}
+
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connections").field("max", &self.max).field("open", &self.open()).finish()
+    }
+}
+
+fn protocol() -> http1::Builder {
+    let mut protocol = http1::Builder::new();
+    protocol
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_header_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .half_close(true)
+        .keep_alive(true)
+        .auto_date_header(false);
+    protocol
+}
+
+/// How connections end is their peers' affair: worth a line only to who looks for it.
+fn note_end(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

@@ -1,0 +1,73 @@
+//! The HTTP/1.1 server of every role: it enforces the limits and reads whole requests, so that a
+//! handler sees nothing but complete, bounded ones.
+
+mod accept;
+mod answer;
+mod connections;
+mod patient_io;
+
+use std::future::Future;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, header, request};
+use http_body_util::Full;
+
+use crate::{GuestResponse, Reason, headers};
+
+pub use accept::{serve_tcp, serve_unix};
+pub use connections::{Connections, Slot};
+
+/// Answers whole requests; the server has already enforced limits and read the body.
+pub trait Handler<Peer>: Send + Sync + 'static {
+    /// Answers one request of `peer`.
+    fn handle(
+        &self,
+        peer: &Peer,
+        head: request::Parts,
+        body: Bytes,
+    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+
+    /// A refusal that the server itself must send (413, 408, 500 …), in this service's form.
+    fn refuse(&self, reason: Reason) -> Response<Full<Bytes>> {
+        GuestResponse::refusal(reason, refusal_text(reason)).into_http(false)
+    }
+}
+
+impl GuestResponse {
+    /// The answer as it goes onto a connection. With `trail` it carries the reason and the hop
+    /// reports as headers, for one of our own hops; a guest is answered without.
+    pub fn into_http(self, trail: bool) -> Response<Full<Bytes>> {
+        let Self { status, headers: mut fields, body, reason, reports, instance } = self;
+        fields.remove(headers::HOPS);
+        fields.remove(headers::REASON);
+        fields.remove(headers::INSTANCE);
+        if trail {
+            fields.insert(headers::HOPS, headers::encode_hops(&reports));
+            fields.insert(headers::REASON, HeaderValue::from_static(reason.as_str()));
+            if let Some(instance) = instance {
+                fields.insert(headers::INSTANCE, headers::id_value(&instance));
+            }
+        }
+        let mut response = Response::new(Full::new(body));
+        *response.status_mut() = status;
+        *response.headers_mut() = fields;
+        response
+    }
+}
+
+/// One line for whoever reads a refusal of the server itself.
+fn refusal_text(reason: Reason) -> &'static str {
+    match reason {
+        Reason::BodyTooLarge => "The request body is larger than 1 MiB.\n",
+        Reason::SlowRequest => "The request body did not arrive in time.\n",
+        Reason::BadRequest => "The request is malformed.\n",
+        Reason::Overloaded => "Too many requests at once. Try again.\n",
+        _ => "The request could not be answered because of an internal error.\n",
+    }
+}
+
+/// Marks a response as the last one on its connection.
+fn closing(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}

@@ -1,0 +1,54 @@
+//! Request targets: whatever a guest writes there, it stays a path on our own upstream.
+
+use http::{Uri, uri::PathAndQuery};
+
+use crate::Reason;
+
+/// The path and query of a request target in origin form or absolute form; the host of the latter
+/// says nothing here. `*` and the target of CONNECT name no resource of ours.
+pub fn path_of(uri: &Uri) -> Result<PathAndQuery, Reason> {
+    let target = uri.path_and_query().ok_or(Reason::BadRequest)?;
+    if target.as_str().starts_with('/') {
+        return Ok(target.clone());
+    }
+    // `http://host?query` has an empty path, which stands for the root.
+    match target.query() {
+        Some(query) if target.as_str().starts_with('?') => {
+            PathAndQuery::try_from(format!("/?{query}")).ok().ok_or(Reason::BadRequest)
+        }
+        _ => Err(Reason::BadRequest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn only_the_path_counts() {
+        for (target, path) in [
+            ("/a?b", Some("/a?b")),
+            ("//evil/x", Some("//evil/x")),
+            ("/../../x", Some("/../../x")),
+            ("http://evil/x?y", Some("/x?y")),
+            ("http://evil", Some("/")),
+            ("http://evil?y", Some("/?y")),
+            ("*", None),
+            ("evil:80", None),
+        ] {
+            let found = path_of(&target.parse().unwrap());
+            assert_eq!(found.ok().as_ref().map(PathAndQuery::as_str), path, "{target}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn anything_at_all_gives_a_path_or_nothing(target in "\\PC{1,40}") {
+            if let Ok(uri) = target.parse() && let Ok(path) = path_of(&uri) {
+                prop_assert!(path.as_str().starts_with('/'));
+            }
+        }
+    }
+}
