@@ -1,0 +1,23 @@
+//! All that one guest's documents are made of, as of one moment.
+
+use innkeeper_model::{GuestRecord, InstanceId};
+
+use crate::{Store, StoreError, ec2_ids, guest_password, instance_row, network_info};
+
+impl Store {
+    /// The record of one instance; `None` if there is no such instance.
+    pub async fn guest_record(&self, id: InstanceId) -> Result<Option<GuestRecord>, StoreError> {
+        self.read(move |connection| {
+            let Some(instance) = instance_row::find(connection, id)? else { return Ok(None) };
+            let network = network_info::of(connection, id)?;
+            Ok(Some(GuestRecord {
+                ec2_ids: ec2_ids::of(connection, &instance)?,
+                network_info: network.vifs,
+                security_groups: network.security_groups,
+                password: guest_password::fetch(connection, id)?,
+                instance,
+            }))
+        })
+        .await
+    }
+}

@@ -1,0 +1,50 @@
+//! The database: migrations, domain operations, revisions.
+//!
+//! A [`Store`] is opened once and cloned freely. Its methods speak of projects, networks, ports and
+//! instances; no SQL or driver type leaves this crate, so that another database can stand behind
+//! the same methods.
+//!
+//! Rules that hold at every commit:
+//! * what must be unique is unique by a constraint, never by looking first;
+//! * an instance's revision grows in the transaction that changes anything its documents show;
+//! * the topology's generation grows in the transaction that changes anything a
+//!   [`Topology`](innkeeper_model::Topology) shows;
+//! * an acknowledged write is on the disk.
+
+mod addresses;
+mod attachment;
+mod change;
+mod clock;
+mod column;
+mod connection;
+mod dhcp_port;
+mod ec2_ids;
+mod error;
+mod flavor;
+mod floating_ip;
+mod guest_password;
+mod guest_record;
+mod image;
+mod instance;
+mod instance_create;
+mod instance_row;
+mod key_pair;
+mod lookup;
+mod migration;
+mod network;
+mod network_info;
+mod port;
+mod port_create;
+mod project;
+mod random;
+mod router;
+mod router_subnet;
+mod store;
+mod subnet;
+mod token;
+mod topology;
+mod tried;
+mod worker;
+
+pub use error::StoreError;
+pub use store::{Store, StoreLocation};

@@ -1,0 +1,124 @@
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::{
+    StoreError,
+    change::Change,
+    connection::{open_error, open_file, open_memory, retry_while_locked},
+    migration,
+    tried::Tried,
+    worker::Workers,
+};
+
+/// Connections that read at the same time. Reads seldom wait for a disk, so a few are as good as
+/// many.
+const READERS: usize = 4;
+
+/// Where the database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreLocation {
+    /// In this file, which several processes may open; made with mode 0600 if missing.
+    File(PathBuf),
+    /// In this process's memory, gone with the last clone of the [`Store`].
+    Memory,
+}
+
+/// The database. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    threads: Arc<Threads>,
+}
+
+/// Writes take turns anyway, so there is one writer.
+struct Threads {
+    writer: Workers,
+    /// `None`: reads go to the writer's connection, which alone can see a database in memory.
+    readers: Option<Workers>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the database, makes it if it does not exist, and brings its schema up to date.
+    pub async fn open(location: &StoreLocation) -> Result<Self, StoreError> {
+        let location = location.clone();
+        let opened = tokio::task::spawn_blocking(move || open_threads(&location)).await;
+        match opened {
+            Ok(threads) => Ok(Self { threads: Arc::new(threads?) }),
+            Err(e) => Err(StoreError::internal(format!("opening panicked: {e}"))),
+        }
+    }
+
+    /// Whether the database answers: one cheap read.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.topology_generation().await.map(|_| ())
+    }
+
+    /// Finishes what was begun, refuses what comes after, and closes the connections.
+    ///
+    /// Dropping the last clone does the same without waiting.
+    pub async fn close(&self) {
+        let mut threads = self.threads.writer.stop();
+        threads.extend(self.threads.readers.iter().flat_map(Workers::stop));
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                // Jobs' panics are caught inside; there is nothing left to tell.
+                let _ = thread.join();
+            }
+        });
+        let _ = joined.await;
+    }
+
+    /// Runs `work` on one snapshot of the database.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Tried<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = self.threads.readers.as_ref().unwrap_or(&self.threads.writer);
+        readers
+            .run(move |connection| {
+                let transaction = connection.transaction().map_err(crate::tried::Fault::from)?;
+                Ok(work(&transaction)?)
+            })
+            .await
+    }
+
+    /// Runs `work` in a write transaction and commits it. It may be run more than once, after its
+    /// earlier run was rolled back.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Change<'_>) -> Tried<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let job = move |connection: &mut Connection| {
+            let result = retry_while_locked(|| {
+                let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
+                let mut change = Change::new(transaction);
+                let value = work(&mut change)?;
+                change.commit()?;
+                Ok(value)
+            });
+            Ok(result?)
+        };
+        self.threads.writer.run(job).await
+    }
+}
+
+fn open_threads(location: &StoreLocation) -> Result<Threads, StoreError> {
+    let StoreLocation::File(path) = location else {
+        let mut only = open_memory()?;
+        migration::migrate(&mut only)?;
+        return Ok(Threads { writer: Workers::start("store", vec![only])?, readers: None });
+    };
+    let mut writer = open_file(path)?;
+    migration::migrate(&mut writer).map_err(|fault| open_error(path, fault))?;
+    let readers = (0..READERS).map(|_| open_file(path)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Threads {
+        writer: Workers::start("store-write", vec![writer])?,
+        readers: Some(Workers::start("store-read", readers)?),
+    })
+}

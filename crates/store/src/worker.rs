@@ -1,0 +1,158 @@
+//! Threads that own the connections: SQLite blocks, and async tasks must not.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::StoreError;
+
+/// Jobs that may wait; beyond that callers are told to come again, so that memory stays bounded.
+const QUEUE_MAX: usize = 4096;
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// One or more threads, each with its own connection, taking jobs from one queue.
+pub(crate) struct Workers {
+    queue: Mutex<Option<SyncSender<Job>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Workers {
+    /// Starts one thread per connection.
+    pub(crate) fn start(name: &str, connections: Vec<Connection>) -> Result<Self, StoreError> {
+        let (queue, jobs) = sync_channel(QUEUE_MAX);
+        let jobs = Arc::new(Mutex::new(jobs));
+        let mut threads = Vec::with_capacity(connections.len());
+        for (index, connection) in connections.into_iter().enumerate() {
+            let jobs = Arc::clone(&jobs);
+            let thread = thread::Builder::new()
+                .name(format!("{name}-{index}"))
+                .spawn(move || work(connection, &jobs))
+                .map_err(|e| StoreError::unavailable(format!("cannot start a thread: {e}")))?;
+            threads.push(thread);
+        }
+        Ok(Self { queue: Mutex::new(Some(queue)), threads: Mutex::new(threads) })
+    }
+
+    /// Runs `job` on one of the threads. A job whose caller has gone before its turn is dropped.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            if !reply.is_closed() {
+                // A caller that went meanwhile is not an error.
+                let _ = reply.send(job(connection));
+            }
+        });
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(queue) = queue else { return Err(closed()) };
+        match queue.try_send(job) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                let reason = format!("{QUEUE_MAX} calls are waiting already; come again");
+                return Err(StoreError::unavailable(reason));
+            }
+            Err(TrySendError::Disconnected(_)) => return Err(closed()),
+        }
+        drop(queue);
+        answer.await.unwrap_or_else(|_| Err(StoreError::internal("a call of the store panicked")))
+    }
+
+    /// Takes no more jobs, and gives back the threads, which end when the queue is empty.
+    pub(crate) fn stop(&self) -> Vec<JoinHandle<()>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::unavailable("it has been closed")
+}
+
+fn work(mut connection: Connection, jobs: &Mutex<Receiver<Job>>) {
+    loop {
+        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = next else { return };
+        // A panic rolls its transaction back as it unwinds; the connection stays good.
+        if catch_unwind(AssertUnwindSafe(|| job(&mut connection))).is_err() {
+            tracing::error!("a call of the store panicked; its transaction was rolled back");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one() -> Workers {
+        let connection = Connection::open_in_memory().expect("memory");
+        Workers::start("test", vec![connection]).expect("a thread")
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_one_call_and_rolls_it_back() {
+        let workers = one();
+        let make = |connection: &mut Connection| {
+            connection.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY)").expect("sql");
+            Ok(())
+        };
+        workers.run(make).await.expect("a table");
+        let error = workers.run(|connection| -> Result<(), StoreError> {
+            let transaction = connection.transaction().expect("a transaction");
+            transaction.execute("INSERT INTO t VALUES (1)", []).expect("a row");
+            panic!("on purpose");
+        });
+        let error = error.await.expect_err("it panicked");
+        assert!(matches!(error, StoreError::Internal { .. }), "{error}");
+        let rows = workers.run(|connection| {
+            let count = connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0));
+            Ok(count.expect("a count"))
+        });
+        assert_eq!(rows.await.map_err(|e| e.to_string()), Ok(0_i64));
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_says_come_again() {
+        let workers = Arc::new(one());
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let (begun, begins) = oneshot::channel();
+        let first = Arc::clone(&workers);
+        let busy = tokio::spawn(async move {
+            let job = move |_: &mut Connection| {
+                begun.send(()).expect("somebody waits");
+                // Ends when the other side is dropped.
+                let _ = held.recv();
+                Ok(())
+            };
+            first.run(job).await
+        });
+        begins.await.expect("the first job runs");
+        let mut waiting = tokio::task::JoinSet::new();
+        for _ in 0..=QUEUE_MAX {
+            let workers = Arc::clone(&workers);
+            waiting.spawn(async move { workers.run(|_| Ok(())).await });
+        }
+        let refused = waiting.join_next().await.expect("one").expect("no panic");
+        assert!(refused.expect_err("one too many").is_retryable());
+        drop(hold);
+        while let Some(done) = waiting.join_next().await {
+            done.expect("no panic").expect("each of the others has its turn");
+        }
+        busy.await.expect("no panic").expect("the first");
+        for thread in workers.stop() {
+            thread.join().expect("it ends");
+        }
+        let closed = workers.run(|_| Ok(())).await.expect_err("closed");
+        assert!(closed.to_string().contains("closed"), "{closed}");
+    }
+}

@@ -1,0 +1,18 @@
+//! The store from outside: every rule that needs a database to be shown.
+
+#![allow(clippy::panic, clippy::string_slice, reason = "a panic is how a test reports")]
+
+mod allocation;
+mod deletion;
+mod files;
+mod guest_record;
+mod lookup;
+mod overlap;
+mod ownership;
+mod random_ports;
+mod revisions;
+mod tokens;
+mod topology;
+mod uniqueness;
+mod updates;
+mod world;
