@@ -1,0 +1,147 @@
+//! Documents, rendered when they are asked for.
+
+use std::{borrow::Cow, fmt};
+
+use base64::Engine as _;
+use bytes::Bytes;
+use innkeeper_model::GuestRecord;
+use serde::Serialize;
+
+use crate::{OpenStackVersion, Settings, json, meta_data, network_data};
+
+/// Random bytes in `random_seed`: what Nova gives.
+const RANDOM_SEED_BYTES: usize = 512;
+
+/// Fills a buffer with random bytes. Called only where a document shows some.
+pub type Entropy<'e> = dyn FnMut(&mut [u8]) + 'e;
+
+/// What a document is to be read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaType {
+    /// Text, by name; user data may be any bytes.
+    Text,
+    /// JSON.
+    Json,
+    /// What Nova calls the password.
+    Html,
+}
+
+impl MediaType {
+    /// The value of Content-Type.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; charset=UTF-8",
+            Self::Json => "application/json",
+            Self::Html => "text/html; charset=UTF-8",
+        }
+    }
+}
+
+/// A document that exists and is rendered when it is asked for.
+#[derive(Clone)]
+pub struct File<'a> {
+    media_type: MediaType,
+    content: Content<'a>,
+}
+
+#[derive(Clone)]
+enum Content<'a> {
+    Ready(Cow<'a, str>),
+    UserData(&'a GuestRecord),
+    Password(&'a GuestRecord),
+    MetaData(&'a GuestRecord, &'a Settings, OpenStackVersion),
+    NetworkData(&'a GuestRecord),
+    StaticVendorData(&'a Settings),
+    VendorData2(&'a Settings),
+}
+
+impl<'a> File<'a> {
+    /// What the document is to be read as.
+    pub const fn media_type(&self) -> MediaType {
+        self.media_type
+    }
+
+    /// Whether this is the password, the one document that not every method reads.
+    pub const fn is_password(&self) -> bool {
+        matches!(self.content, Content::Password(_))
+    }
+
+    /// The document's bytes.
+    pub fn render(&self, entropy: &mut Entropy<'_>) -> Bytes {
+        match &self.content {
+            Content::Ready(text) => Bytes::copy_from_slice(text.as_bytes()),
+            Content::UserData(record) => {
+                let user_data = record.instance.user_data.as_ref();
+                user_data.map_or_else(Bytes::new, |user_data| user_data.to_bytes().into())
+            }
+            Content::Password(record) => Bytes::copy_from_slice(record.password.as_bytes()),
+            Content::MetaData(record, settings, version) => {
+                let seed = (*version >= OpenStackVersion::V2013_04_04).then(|| seed(entropy));
+                json::encode(&meta_data::MetaData::new(record, settings, *version, seed)).into()
+            }
+            Content::NetworkData(record) => {
+                json::encode(&network_data::document(&record.network_info)).into()
+            }
+            Content::StaticVendorData(settings) => {
+                json::encode(&settings.static_vendor_data).into()
+            }
+            Content::VendorData2(settings) => {
+                json::encode(&VendorData2 { r#static: &settings.static_vendor_data }).into()
+            }
+        }
+    }
+
+    pub(crate) const fn text(text: Cow<'a, str>) -> Self {
+        Self { media_type: MediaType::Text, content: Content::Ready(text) }
+    }
+
+    /// `None` if the machine has none; empty user data is there, and empty.
+    pub(crate) fn user_data(record: &'a GuestRecord) -> Option<Self> {
+        let content = record.instance.user_data.as_ref().map(|_| Content::UserData(record))?;
+        Some(Self { media_type: MediaType::Text, content })
+    }
+
+    pub(crate) const fn meta_data(
+        record: &'a GuestRecord,
+        settings: &'a Settings,
+        version: OpenStackVersion,
+    ) -> Self {
+        let content = Content::MetaData(record, settings, version);
+        Self { media_type: MediaType::Json, content }
+    }
+
+    /// JSON, but Nova has never said so.
+    pub(crate) const fn network_data(record: &'a GuestRecord) -> Self {
+        Self { media_type: MediaType::Text, content: Content::NetworkData(record) }
+    }
+
+    pub(crate) const fn password(record: &'a GuestRecord) -> Self {
+        Self { media_type: MediaType::Html, content: Content::Password(record) }
+    }
+
+    pub(crate) const fn vendor_data(settings: &'a Settings) -> Self {
+        Self { media_type: MediaType::Json, content: Content::StaticVendorData(settings) }
+    }
+
+    pub(crate) const fn vendor_data2(settings: &'a Settings) -> Self {
+        Self { media_type: MediaType::Json, content: Content::VendorData2(settings) }
+    }
+}
+
+impl fmt::Debug for File<'_> {
+    /// Says what it is, never what is in it: user data and passwords are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File").field("media_type", &self.media_type).finish_non_exhaustive()
+    }
+}
+
+#[derive(Serialize)]
+struct VendorData2<'a> {
+    r#static: &'a serde_json::Value,
+}
+
+fn seed(entropy: &mut Entropy<'_>) -> String {
+    let mut bytes = [0; RANDOM_SEED_BYTES];
+    entropy(&mut bytes);
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}

@@ -1,0 +1,28 @@
+//! What a guest reads, as a pure function of its record; no I/O.
+//!
+//! One virtual tree, `path → file | directory`, holds every OpenStack and EC2 document of a
+//! machine. The metadata service walks it one request at a time and a config drive writer walks the
+//! same documents, so that nothing is rendered in two places; and only what is asked for is
+//! rendered. Today's date and entropy are parameters.
+
+mod block_device_mapping;
+mod content;
+mod date;
+mod devices;
+mod ec2;
+mod json;
+mod meta_data;
+mod network_data;
+mod openstack;
+mod path;
+mod settings;
+mod tree;
+mod version;
+
+pub use content::{Entropy, File, MediaType};
+pub use date::CivilDate;
+pub use json::encode as encode_json;
+pub use path::is_root;
+pub use settings::Settings;
+pub use tree::{Child, Directory, Entry, GuestTree, root_listing};
+pub use version::{Ec2Version, OpenStackVersion};

@@ -1,0 +1,77 @@
+//! `meta_data.json`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use innkeeper_model::{AttachedKeyPair, GuestRecord, NumaCell, Properties};
+use serde::Serialize;
+
+use crate::{
+    OpenStackVersion, Settings,
+    devices::{self, ShownDevice},
+};
+
+/// `meta_data.json`; the order of the fields is the order of the keys.
+#[derive(Serialize)]
+pub(crate) struct MetaData<'a> {
+    uuid: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<&'a Properties>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_keys: Option<BTreeMap<&'a str, &'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<[Key<'a>; 1]>,
+    hostname: String,
+    name: &'a str,
+    launch_index: u32,
+    availability_zone: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    random_seed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    devices: Option<Vec<ShownDevice<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dedicated_cpus: Option<BTreeSet<u32>>,
+}
+
+#[derive(Serialize)]
+struct Key<'a> {
+    name: &'a str,
+    r#type: &'static str,
+    data: &'a str,
+}
+
+impl<'a> MetaData<'a> {
+    pub(crate) fn new(
+        record: &'a GuestRecord,
+        settings: &Settings,
+        version: OpenStackVersion,
+        random_seed: Option<String>,
+    ) -> Self {
+        use OpenStackVersion::{V2015_10_15, V2016_06_30, V2020_10_14};
+        let instance = &record.instance;
+        let key_pair = instance.key_pair.as_ref();
+        Self {
+            uuid: instance.id.to_string(),
+            meta: (!instance.metadata.is_empty()).then_some(&instance.metadata),
+            public_keys: key_pair.map(|pair| [(pair.name.as_str(), &*pair.public_key)].into()),
+            keys: key_pair.map(|pair| [key(pair)]),
+            hostname: settings.full_hostname(&instance.hostname),
+            name: &instance.name,
+            launch_index: instance.launch_index,
+            availability_zone: instance.availability_zone.as_deref(),
+            random_seed,
+            project_id: (version >= V2015_10_15).then(|| instance.project_id.as_str()),
+            devices: (version >= V2016_06_30).then(|| devices::shown(&instance.devices, version)),
+            dedicated_cpus: (version >= V2020_10_14).then(|| dedicated_cpus(&instance.numa_cells)),
+        }
+    }
+}
+
+fn key(pair: &AttachedKeyPair) -> Key<'_> {
+    Key { name: &pair.name, r#type: pair.key_pair_type.as_str(), data: &pair.public_key }
+}
+
+fn dedicated_cpus(cells: &[NumaCell]) -> BTreeSet<u32> {
+    cells.iter().flat_map(|cell| cell.pcpuset.iter().copied()).collect()
+}

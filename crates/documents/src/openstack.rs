@@ -1,0 +1,96 @@
+//! The OpenStack tree: documents by version.
+
+use crate::{
+    Child, Directory, Entry, File, GuestTree, OpenStackVersion, Settings, version::LATEST,
+};
+
+/// A document of a version: since when it is listed, and since when it is served.
+struct Document {
+    name: &'static str,
+    listed_since: OpenStackVersion,
+    served_since: OpenStackVersion,
+    file: for<'t, 'a> fn(&'t GuestTree<'a>, OpenStackVersion) -> Option<File<'a>>,
+}
+
+/// Every document, in the order of listings.
+const DOCUMENTS: &[Document] = &[
+    Document {
+        name: "meta_data.json",
+        listed_since: OpenStackVersion::V2012_08_10,
+        served_since: OpenStackVersion::V2012_08_10,
+        file: |tree, version| Some(File::meta_data(tree.record, tree.settings, version)),
+    },
+    Document {
+        name: "user_data",
+        listed_since: OpenStackVersion::V2012_08_10,
+        served_since: OpenStackVersion::V2012_08_10,
+        file: |tree, _| File::user_data(tree.record),
+    },
+    Document {
+        name: "password",
+        listed_since: OpenStackVersion::V2013_04_04,
+        served_since: OpenStackVersion::V2013_04_04,
+        file: |tree, _| Some(File::password(tree.record)),
+    },
+    Document {
+        name: "vendor_data.json",
+        listed_since: OpenStackVersion::V2013_10_17,
+        served_since: OpenStackVersion::V2013_10_17,
+        file: |tree, _| Some(File::vendor_data(tree.settings)),
+    },
+    Document {
+        name: "network_data.json",
+        listed_since: OpenStackVersion::V2015_10_15,
+        // Nova forgot to ask for the version, and guests have come to rely on it.
+        served_since: OpenStackVersion::V2012_08_10,
+        file: |tree, _| Some(File::network_data(tree.record)),
+    },
+    Document {
+        name: "vendor_data2.json",
+        listed_since: OpenStackVersion::V2016_10_06,
+        served_since: OpenStackVersion::V2016_10_06,
+        file: |tree, _| Some(File::vendor_data2(tree.settings)),
+    },
+];
+
+/// A name of Nova's router inside that became visible: another name of the version's listing.
+const LISTING_ALIAS: &str = "version";
+
+pub(crate) fn get<'a>(tree: &GuestTree<'a>, segments: &[&str]) -> Option<Entry<'a>> {
+    let [version, rest @ ..] = segments else { return Some(Entry::Directory(versions(tree))) };
+    let version = version_named(version, tree.settings)?;
+    match rest {
+        [] | [LISTING_ALIAS] => Some(Entry::Directory(documents(tree, version))),
+        [name] => {
+            let document = DOCUMENTS.iter().find(|document| document.name == *name)?;
+            if version < document.served_since {
+                return None;
+            }
+            (document.file)(tree, version).map(Entry::File)
+        }
+        _ => None,
+    }
+}
+
+/// Versions of days to come are hidden, though they are served.
+fn versions(tree: &GuestTree<'_>) -> Directory {
+    let known = OpenStackVersion::ALL.iter().filter(|version| {
+        **version <= tree.settings.newest_openstack_version && version.date() <= tree.today
+    });
+    let names = known.map(|version| version.as_str()).chain([LATEST]);
+    Directory::new(names.map(Child::plain).collect())
+}
+
+fn documents(tree: &GuestTree<'_>, version: OpenStackVersion) -> Directory {
+    let listed = DOCUMENTS.iter().filter(|document| document.listed_since <= version);
+    let present = listed.filter(|document| (document.file)(tree, version).is_some());
+    Directory::new(present.map(|document| Child::plain(document.name)).collect())
+}
+
+fn version_named(name: &str, settings: &Settings) -> Option<OpenStackVersion> {
+    let newest = settings.newest_openstack_version;
+    match name {
+        LATEST => Some(newest),
+        name => OpenStackVersion::named(name).filter(|version| *version <= newest),
+    }
+}

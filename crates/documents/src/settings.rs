@@ -1,0 +1,34 @@
+//! What is the same for every machine.
+
+use crate::OpenStackVersion;
+
+/// What an operator sets once for the documents of every machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The domain appended to host names; `None` appends nothing.
+    pub dhcp_domain: Option<String>,
+    /// The newest OpenStack version served: newer ones are unknown, and `latest` means this one.
+    pub newest_openstack_version: OpenStackVersion,
+    /// The vendor's own JSON, the same for every machine.
+    pub static_vendor_data: serde_json::Value,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            dhcp_domain: Some("novalocal".to_owned()),
+            newest_openstack_version: OpenStackVersion::V2025_04_04,
+            static_vendor_data: serde_json::Value::Object(serde_json::Map::new()),
+        }
+    }
+}
+
+impl Settings {
+    /// The host name that guests read: the machine's own, and the domain if there is one.
+    pub(crate) fn full_hostname(&self, hostname: &str) -> String {
+        match self.dhcp_domain.as_deref() {
+            Some(domain) if !domain.is_empty() => format!("{hostname}.{domain}"),
+            _ => hostname.to_owned(),
+        }
+    }
+}
