@@ -1,0 +1,258 @@
+//! Who is answered and who is not, and what of a request matters.
+
+use std::{net::IpAddr, time::Duration};
+
+use crate::harness::{SECRET, World, ask, project};
+use http::{HeaderMap, Method, StatusCode, header};
+use innkeeper_model::{
+    Identity, InstanceId, NetworkRequest, NewFlavor, NewInstance, NewNetwork, NewProject,
+    NewSubnet, ProjectId,
+};
+use innkeeper_wire::{
+    GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId, headers, limits::API_HOLD,
+    signature::SharedSecret,
+};
+use tokio::time::Instant;
+
+/// A machine `web` with one port in 10.0.0.0/24.
+struct Web {
+    world: World,
+    id: InstanceId,
+    address: IpAddr,
+}
+
+impl Web {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let store = &world.store;
+        let network = serde_json::json!({"project_id": project(), "name": "blue"});
+        let network: NewNetwork = serde_json::from_value(network).unwrap();
+        let network = store.network_create(network).await.unwrap();
+        let subnet =
+            serde_json::json!({"network_id": network.id, "name": "s", "cidr": "10.0.0.0/24"});
+        let subnet: NewSubnet = serde_json::from_value(subnet).unwrap();
+        store.subnet_create(subnet).await.unwrap();
+        let flavor = serde_json::json!({"name": "m1", "vcpus": 1, "ram_mib": 512});
+        let flavor: NewFlavor = serde_json::from_value(flavor).unwrap();
+        let flavor = store.flavor_create(flavor).await.unwrap();
+        let draft = NewInstance {
+            networks: vec![NetworkRequest::Network(network.id)],
+            ..NewInstance::named("web", project(), flavor.id)
+        };
+        let id = store.instance_create(draft).await.unwrap().id;
+        let record = store.guest_record(id).await.unwrap().unwrap();
+        let address = record.network_info[0].network.subnets[0].ips[0].address;
+        Self { world, id, address }
+    }
+
+    fn identity(&self, address: Option<IpAddr>, address_vouched: bool) -> Identity {
+        Identity { instance: self.id, project: project(), address, address_vouched }
+    }
+
+    async fn call(&self, who: Identity, method: Method, target: &str) -> GuestResponse {
+        self.call_within(who, method, target, API_HOLD).await
+    }
+
+    async fn call_within(
+        &self,
+        who: Identity,
+        method: Method,
+        target: &str,
+        hold: Duration,
+    ) -> GuestResponse {
+        let request = GuestRequest {
+            who,
+            method,
+            target: target.parse().unwrap(),
+            headers: HeaderMap::new(),
+            body: bytes::Bytes::new(),
+            request_id: RequestId::random(),
+            deadline: Instant::now() + hold,
+        };
+        self.world.api.call(request).await
+    }
+
+    async fn get(&self, who: Identity, target: &str) -> GuestResponse {
+        self.call(who, Method::GET, target).await
+    }
+}
+
+const INSTANCE_ID: &str = "/latest/meta-data/instance-id";
+
+#[tokio::test]
+async fn a_machine_reads_its_own() {
+    let web = Web::new().await;
+    let response =
+        web.get(web.identity(Some(web.address), true), "/openstack/latest/meta_data.json").await;
+    assert_eq!(response.status, StatusCode::OK);
+    let document: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+    assert_eq!(document["uuid"], web.id.to_string());
+    assert_eq!(document["hostname"], "web.novalocal");
+    assert_eq!((response.reason, response.instance), (Reason::Served, Some(web.id)));
+    assert_eq!(response.reports.len(), 1);
+    assert_eq!(response.reports[0].hop, Hop::Api);
+}
+
+#[tokio::test]
+async fn another_projects_machine_is_not_found() {
+    let web = Web::new().await;
+    let other = NewProject { name: "other".to_owned(), ..NewProject::default() };
+    let other = web.world.store.project_create(other).await.unwrap();
+    for project in [other.id, "unheard-of".parse::<ProjectId>().unwrap()] {
+        let who = Identity { project, ..web.identity(Some(web.address), true) };
+        for target in ["/", INSTANCE_ID, "/openstack", "/nope"] {
+            let response = web.get(who.clone(), target).await;
+            assert_eq!(response.status, StatusCode::NOT_FOUND, "{target}");
+            assert_eq!(response.reason, Reason::TenantMismatch, "{target}");
+            assert_eq!(response.body, "404 Not Found\n\nThe resource could not be found.\n\n   ");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_or_deleted_machine_is_not_found() {
+    let web = Web::new().await;
+    let stranger = Identity { instance: InstanceId::random(), ..web.identity(None, false) };
+    assert_eq!(web.get(stranger, INSTANCE_ID).await.reason, Reason::UnknownInstance);
+    assert_eq!(web.get(web.identity(None, false), INSTANCE_ID).await.reason, Reason::Served);
+    web.world.store.instance_delete(web.id).await.unwrap();
+    let response = web.get(web.identity(None, false), INSTANCE_ID).await;
+    assert_eq!(response.reason, Reason::UnknownInstance, "read anew for every request");
+    assert_eq!(response.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn only_a_vouched_address_must_be_the_machines() {
+    let web = Web::new().await;
+    let record = web.world.store.guest_record(web.id).await.unwrap().unwrap();
+    let mac: innkeeper_model::MacAddress = record.network_info[0].address.parse().unwrap();
+    let mapped = match web.address {
+        IpAddr::V4(address) => IpAddr::V6(address.to_ipv6_mapped()),
+        IpAddr::V6(_) => panic!("an IPv4 subnet"),
+    };
+    for own in [web.address, mapped, mac.link_local().into()] {
+        let response = web.get(web.identity(Some(own), true), INSTANCE_ID).await;
+        assert_eq!(response.reason, Reason::Served, "{own}");
+    }
+    for foreign in ["10.0.0.77", "fe80::1", "::", "10.0.0.0"] {
+        let foreign = Some(foreign.parse().unwrap());
+        let response = web.get(web.identity(foreign, true), INSTANCE_ID).await;
+        assert_eq!(response.reason, Reason::StaleAddress, "{foreign:?}");
+        assert_eq!(response.status, StatusCode::NOT_FOUND);
+        let unvouched = web.get(web.identity(foreign, false), INSTANCE_ID).await;
+        assert_eq!(unvouched.reason, Reason::Served, "Neutron's agent vouches for nothing");
+    }
+}
+
+#[tokio::test]
+async fn every_read_has_a_seed_of_its_own() {
+    let web = Web::new().await;
+    let mut seeds = std::collections::BTreeSet::new();
+    for _ in 0..8 {
+        let response = web.get(web.identity(None, false), "/openstack/latest/meta_data.json").await;
+        let document: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+        seeds.insert(document["random_seed"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(seeds.len(), 8);
+}
+
+#[tokio::test]
+async fn head_has_the_length_and_no_body() {
+    let web = Web::new().await;
+    let get = web.get(web.identity(None, false), INSTANCE_ID).await;
+    let head = web.call(web.identity(None, false), Method::HEAD, INSTANCE_ID).await;
+    assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
+    assert_eq!(head.headers[header::CONTENT_LENGTH], get.body.len().to_string());
+    let missing = web.call(web.identity(None, false), Method::HEAD, "/nope").await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    assert_eq!(missing.headers[header::CONTENT_LENGTH], "0");
+    assert_eq!(missing.headers[header::CONTENT_TYPE], "text/html; charset=UTF-8");
+}
+
+#[tokio::test]
+async fn the_password_is_read_and_not_yet_written() {
+    let web = Web::new().await;
+    let who = || web.identity(None, false);
+    let read = web.get(who(), "/openstack/latest/password").await;
+    assert_eq!((read.status, read.body.len()), (StatusCode::OK, 0));
+    assert_eq!(read.headers[header::CONTENT_TYPE], "text/html; charset=UTF-8");
+    let posted = web.call(who(), Method::POST, "/openstack/latest/password").await;
+    assert_eq!(posted.status, StatusCode::NOT_FOUND, "never success for what nobody keeps");
+    for method in [Method::PUT, Method::DELETE, Method::PATCH] {
+        let refused = web.call(who(), method, "/openstack/latest/password").await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+        assert_eq!(refused.body, "400 Bad Request\n\nGET and POST only are supported.\n\n   ");
+    }
+    let head = web.call(who(), Method::HEAD, "/openstack/latest/password").await;
+    assert_eq!((head.status, head.body.len()), (StatusCode::BAD_REQUEST, 0));
+    let too_old = web.call(who(), Method::PUT, "/openstack/2012-08-10/password").await;
+    assert_eq!(too_old.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_waited_for_and_then_named() {
+    let web = Web::new().await;
+    web.world.store.close().await;
+    let (begun, hold) = (Instant::now(), Duration::from_millis(200));
+    let who = web.identity(None, false);
+    let response = web.call_within(who, Method::GET, INSTANCE_ID, hold).await;
+    assert_eq!(response.reason, Reason::StoreAway);
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers[header::RETRY_AFTER], "1");
+    assert!(begun.elapsed() <= hold * 10, "held for {:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn hostile_paths_are_not_found() {
+    let web = Web::new().await;
+    for target in [
+        "/latest/meta-data/%ff",
+        "/latest/meta-data/%00",
+        "/latest/meta-data/%",
+        "/latest/meta-data/%2",
+        "/openstack/latest/meta_data.json%2f..%2f..%2f..%2fetc%2fpasswd",
+        "/openstack/%2e%2e/%2e%2e/etc/passwd",
+        "/latest/meta-data/hostname/x/y/z",
+        "/latest/user-data/0",
+    ] {
+        let response = web.get(web.identity(None, false), target).await;
+        assert_eq!(response.reason, Reason::NoSuchPath, "{target}");
+    }
+    let deep = format!("/{}", "latest/../".repeat(1_500));
+    assert_eq!(web.get(web.identity(None, false), &deep).await.reason, Reason::Served);
+}
+
+/// What only our own agent sends: the trail comes back to it, and to nobody else.
+#[tokio::test]
+async fn the_trail_is_for_our_own_hops() {
+    let web = Web::new().await;
+    let address = web.world.serve().await;
+    let secret = SharedSecret::new(SECRET).unwrap();
+    let sent = |vouch: bool, asked_from: IpAddr, named: bool| {
+        let mut fields = HeaderMap::new();
+        headers::encode_identity(
+            &web.identity(Some(asked_from), true),
+            &secret,
+            vouch,
+            &mut fields,
+        );
+        if named {
+            headers::encode_request_id(RequestId::random(), &mut fields);
+        }
+        let pair = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            (name.to_string(), value.to_str().unwrap().to_owned())
+        };
+        fields.iter().map(pair).collect::<Vec<_>>()
+    };
+    let own = ask(address, "GET", INSTANCE_ID, &sent(true, web.address, true)).await;
+    assert_eq!(own.status, 200);
+    assert_eq!(own.header("x-innkeeper-reason"), Some("served"));
+    assert_eq!(own.header("x-innkeeper-instance"), Some(web.id.to_string().as_str()));
+    assert!(own.header("x-innkeeper-hops").unwrap().starts_with("api;took="));
+    let foreign: IpAddr = "10.0.0.99".parse().unwrap();
+    let stale = ask(address, "GET", INSTANCE_ID, &sent(true, foreign, true)).await;
+    assert_eq!((stale.status, stale.header("x-innkeeper-reason")), (404, Some("stale-address")));
+    let neutron = ask(address, "GET", INSTANCE_ID, &sent(false, foreign, false)).await;
+    assert_eq!(neutron.status, 200, "an address nobody vouches for is not looked at");
+    assert!(neutron.headers.iter().all(|(name, _)| !name.contains("innkeeper")), "{neutron:?}");
+}

@@ -1,0 +1,7 @@
+//! The API as a whole, over a database in memory.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests panic as tests do")]
+
+mod harness;
+mod identity;
+mod recorded;
