@@ -138,7 +138,7 @@ async fn nobody_there_is_a_503_with_retry_after_at_the_deadline() {
         let request = guest_request(identity(), method, "/a", b"", SHORT);
         let deadline = request.deadline;
         let answer = client.call(request).await;
-        assert!(Instant::now() <= deadline + Duration::from_millis(100), "later than due");
+        assert!(Instant::now() <= deadline + Duration::from_secs(1), "later than due");
         assert!(begun.elapsed() >= SHORT / 2, "given up early");
         assert_eq!(
             (answer.status, answer.reason),

@@ -129,6 +129,14 @@ async fn pipelined_requests_are_answered_in_order() {
 }
 
 #[tokio::test]
+async fn the_length_that_a_hop_behind_gave_for_a_head_stands() {
+    let server = Server::start().await;
+    let answer = server.ask(b"HEAD /length HTTP/1.1\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.contains("content-length: 42\r\n"), "{answer:?}");
+    assert!(answer.ends_with("\r\n\r\n"), "{answer:?}");
+}
+
+#[tokio::test]
 async fn a_client_that_closed_its_half_is_still_answered() {
     let server = Server::start().await;
     let mut stream = server.connect().await;

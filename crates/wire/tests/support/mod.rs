@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response, StatusCode, request, uri::PathAndQuery};
+use http::{HeaderMap, Method, Response, StatusCode, header, request, uri::PathAndQuery};
 use http_body_util::Full;
 use innkeeper_wire::{
     GuestRequest, RequestId,
@@ -47,6 +47,7 @@ impl<P: Send + Sync> Handler<P> for Echo {
             "/hang" => std::future::pending().await,
             "/large" => *response.body_mut() = Full::new(Bytes::from(vec![b'x'; 3_000_000])),
             "/busy" => *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE,
+            "/length" => drop(response.headers_mut().insert(header::CONTENT_LENGTH, 42.into())),
             "/redirect" => *response.status_mut() = StatusCode::FOUND,
             path => {
                 let method = head.method.as_str();

@@ -1,0 +1,103 @@
+use std::{
+    fmt::{self, Display},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use http::{Response, request, uri::PathAndQuery};
+use http_body_util::Full;
+use innkeeper_model::{Identity, Origin, OriginScope};
+use innkeeper_wire::{
+    GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId,
+    access_log::GuestLine,
+    headers::{decode_origin, decode_request_id, guest_headers},
+    limits::AGENT_HOLD,
+    server::Handler,
+    target::path_of,
+    unix_socket::UnixPeer,
+};
+use tokio::time::Instant;
+
+use crate::Agent;
+
+/// The agent on a Unix socket: takes the place of neutron-metadata-agent behind Neutron's proxies
+/// or our own.
+#[derive(Debug)]
+pub struct AgentEdge<N> {
+    agent: Arc<Agent<N>>,
+}
+
+impl<N> AgentEdge<N> {
+    /// Answers proxies by asking `agent`.
+    pub const fn new(agent: Arc<Agent<N>>) -> Self {
+        Self { agent }
+    }
+}
+
+impl<N: NextHop<Identity>> Handler<UnixPeer> for AgentEdge<N> {
+    async fn handle(
+        &self,
+        _peer: &UnixPeer,
+        head: request::Parts,
+        body: Bytes,
+    ) -> Response<Full<Bytes>> {
+        // Only our own proxy names the request, and only it takes the trail off the answer.
+        let named = decode_request_id(&head.headers);
+        let request_id = named.unwrap_or_else(RequestId::random);
+        let origin = decode_origin(&head.headers);
+        let target = path_of(&head.uri);
+        let response = match (&origin, &target) {
+            (Ok(origin), Ok(target)) => {
+                let request = GuestRequest {
+                    who: origin.clone(),
+                    method: head.method.clone(),
+                    target: target.clone(),
+                    headers: guest_headers(&head.headers),
+                    body,
+                    request_id,
+                    deadline: Instant::now() + AGENT_HOLD,
+                };
+                self.agent.call(request).await
+            }
+            (Err(reason), _) | (_, Err(reason)) => self.refusal(*reason),
+        };
+        let target = target.unwrap_or_else(|_| PathAndQuery::from_static("*"));
+        let source = Source(origin.ok());
+        GuestLine { request_id, method: &head.method, target: &target, source }.log(&response);
+        response.into_http(named.is_some())
+    }
+}
+
+impl<N> AgentEdge<N> {
+    /// A refusal of a request that never came to the agent itself.
+    fn refusal(&self, reason: Reason) -> GuestResponse {
+        let in_flight = self.agent.metrics().begin();
+        let text = match reason {
+            Reason::NoScopeHeader => "Neither a network nor a router is named.\n",
+            Reason::SeveralScopeHeaders => "More than one network or router is named.\n",
+            Reason::BadScopeHeader => "The id of the network or router is not a UUID.\n",
+            Reason::BadForwardedFor => "X-Forwarded-For is not exactly one address.\n",
+            _ => "The request is malformed.\n",
+        };
+        let response = GuestResponse::refusal(reason, text);
+        let took = in_flight.finish(reason);
+        response.reported(Hop::Agent, took)
+    }
+}
+
+/// An origin as operators know it, if there was one.
+struct Source(Option<Origin>);
+
+impl Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            None => f.write_str("unknown"),
+            Some(Origin { scope: OriginScope::Router(id), address }) => {
+                write!(f, "router {id} {address}")
+            }
+            Some(Origin { scope: OriginScope::Network(id), address }) => {
+                write!(f, "network {id} {address}")
+            }
+        }
+    }
+}

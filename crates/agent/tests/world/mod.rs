@@ -1,0 +1,160 @@
+//! A store with a network and a router, and an API whose answers are scripted.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, uri::PathAndQuery};
+use innkeeper_agent::Agent;
+use innkeeper_model::{
+    FixedIpRequest, Identity, InstanceId, NetworkId, NetworkRequest, NewFlavor, NewInstance,
+    NewNetwork, NewPort, NewRouter, NewSubnet, Origin, OriginScope, Port, ProjectId, RouterId,
+};
+use innkeeper_network_view::NetworkView;
+use innkeeper_store::{Store, StoreLocation};
+use innkeeper_wire::{
+    GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId, metrics::HopMetrics,
+};
+use prometheus_client::registry::Registry;
+use tokio::time::Instant;
+
+/// No test step takes longer unless something hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(7);
+
+/// Answers with the instance's id, but first as often as told that the address is stale.
+#[derive(Debug, Default)]
+pub(crate) struct ScriptedApi {
+    pub(crate) stale: AtomicUsize,
+    pub(crate) asked: Mutex<Vec<GuestRequest<Identity>>>,
+}
+
+impl NextHop<Identity> for ScriptedApi {
+    async fn call(&self, request: GuestRequest<Identity>) -> GuestResponse {
+        let text = HeaderValue::from_static("text/plain");
+        let body = Bytes::from(request.who.instance.to_string());
+        self.asked.lock().unwrap().push(request);
+        let stale =
+            self.stale.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        let response = if stale.is_ok() {
+            GuestResponse::refusal(Reason::StaleAddress, "The address is another machine's.\n")
+        } else {
+            GuestResponse::new(StatusCode::OK, text, body, Reason::Served)
+        };
+        response.reported(Hop::Api, Duration::from_micros(1))
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) api: Arc<ScriptedApi>,
+    pub(crate) agent: Arc<Agent<ScriptedApi>>,
+    pub(crate) network: NetworkId,
+    pub(crate) router: RouterId,
+    project: ProjectId,
+}
+
+impl World {
+    /// The network is 10.0.0.0/24, behind the router.
+    pub(crate) async fn new() -> Self {
+        let store = Store::open(&StoreLocation::Memory).await.unwrap();
+        let project: ProjectId = "default".parse().unwrap();
+        let flavor = NewFlavor {
+            id: Some("m1".parse().unwrap()),
+            name: "m1".to_owned(),
+            vcpus: 1,
+            ram_mib: 512,
+            disk_gib: 1,
+            extra_specs: innkeeper_model::Properties::default(),
+        };
+        store.flavor_create(flavor).await.unwrap();
+        let network = NewNetwork {
+            id: None,
+            project_id: project.clone(),
+            name: "blue".to_owned(),
+            mtu: None,
+            bridge: None,
+            force_metadata: false,
+            isolated_metadata: true,
+        };
+        let network = store.network_create(network).await.unwrap().id;
+        let subnet = NewSubnet {
+            id: None,
+            network_id: network,
+            name: "blue".to_owned(),
+            cidr: "10.0.0.0/24".parse().unwrap(),
+            gateway_ip: None,
+            no_gateway: false,
+            dns_nameservers: Vec::new(),
+            host_routes: Vec::new(),
+            enable_dhcp: true,
+            ipv6_address_mode: None,
+            ipv6_ra_mode: None,
+        };
+        let subnet = store.subnet_create(subnet).await.unwrap().id;
+        let router = NewRouter { id: None, project_id: project.clone(), name: "r1".to_owned() };
+        let router = store.router_create(router).await.unwrap().id;
+        store.router_add_subnet(router, subnet).await.unwrap();
+        let api = Arc::new(ScriptedApi::default());
+        let agent = agent(NetworkView::Store(store.clone()), &api);
+        Self { store, api, agent, network, router, project }
+    }
+
+    pub(crate) async fn port(&self, address: &str) -> Port {
+        let mut draft = NewPort::on(self.project.clone(), self.network);
+        let ip_address = Some(address.parse().unwrap());
+        draft.fixed_ips = Some(vec![FixedIpRequest { subnet_id: None, ip_address }]);
+        self.store.port_create(draft).await.unwrap()
+    }
+
+    /// A machine with this address on the network.
+    pub(crate) async fn machine(&self, name: &str, address: &str) -> InstanceId {
+        let port = self.port(address).await;
+        let flavor = "m1".parse().unwrap();
+        let mut draft = NewInstance::named(name, self.project.clone(), flavor);
+        draft.networks = vec![NetworkRequest::Port(port.id)];
+        self.store.instance_create(draft).await.unwrap().id
+    }
+
+    pub(crate) fn on_network(&self, address: &str) -> Origin {
+        Origin::new(OriginScope::Network(self.network), ip(address))
+    }
+
+    pub(crate) fn on_router(&self, address: &str) -> Origin {
+        Origin::new(OriginScope::Router(self.router), ip(address))
+    }
+
+    pub(crate) async fn get(&self, origin: Origin) -> GuestResponse {
+        self.agent.call(request(origin, Method::GET, PATIENCE)).await
+    }
+
+    pub(crate) fn asked(&self) -> Vec<GuestRequest<Identity>> {
+        self.api.asked.lock().unwrap().clone()
+    }
+}
+
+pub(crate) fn agent(view: NetworkView, api: &Arc<ScriptedApi>) -> Arc<Agent<ScriptedApi>> {
+    let metrics = HopMetrics::register(&mut Registry::default(), Hop::Agent);
+    Arc::new(Agent::new(view, Arc::clone(api), metrics))
+}
+
+pub(crate) fn request(origin: Origin, method: Method, patience: Duration) -> GuestRequest<Origin> {
+    GuestRequest {
+        who: origin,
+        method,
+        target: PathAndQuery::from_static("/openstack"),
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+        request_id: RequestId::random(),
+        deadline: Instant::now() + patience,
+    }
+}
+
+fn ip(address: &str) -> IpAddr {
+    address.parse().unwrap()
+}

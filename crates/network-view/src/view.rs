@@ -1,0 +1,78 @@
+use std::time::Duration;
+
+use innkeeper_control_api::{Client, ControlError};
+use innkeeper_model::{Origin, PortOwner, Topology, TopologyGeneration};
+use innkeeper_store::{Store, StoreError};
+use tokio::time::{Instant, sleep};
+
+use crate::{LookupError, ViewUnavailable};
+
+/// How soon a change in the store is seen by who waits for one in the same process.
+const STORE_POLL: Duration = Duration::from_millis(100);
+
+/// The view of the networks, wherever it comes from.
+#[derive(Debug, Clone)]
+pub enum NetworkView {
+    /// From the store of this process.
+    Store(Store),
+    /// From the control API of another process.
+    Control(Client),
+}
+
+impl NetworkView {
+    /// Whose port the origin's address is: one port of one machine, or nobody.
+    pub async fn lookup(&self, origin: &Origin) -> Result<PortOwner, LookupError> {
+        match self {
+            Self::Store(store) => {
+                let found = store.port_owner(origin).await.map_err(|e| unavailable(&e))?;
+                Ok(found?)
+            }
+            Self::Control(client) => {
+                client.port_owner_lookup(origin).await.map_err(|error| match error {
+                    ControlError::LookupRefused(refusal) => LookupError::Refused(refusal),
+                    other => LookupError::Unavailable(ViewUnavailable(other.to_string())),
+                })
+            }
+        }
+    }
+
+    /// All networks and routers to bring up. With `after`, the generation already known, it waits
+    /// up to `wait` for a later one and gives whatever is true then.
+    pub async fn topology(
+        &self,
+        after: Option<TopologyGeneration>,
+        wait: Duration,
+    ) -> Result<Topology, ViewUnavailable> {
+        match self {
+            Self::Store(store) => {
+                await_generation(store, after, wait).await?;
+                store.topology().await.map_err(|e| unavailable(&e))
+            }
+            Self::Control(client) => client
+                .topology(after, wait)
+                .await
+                .map_err(|error| ViewUnavailable(error.to_string())),
+        }
+    }
+}
+
+async fn await_generation(
+    store: &Store,
+    after: Option<TopologyGeneration>,
+    wait: Duration,
+) -> Result<(), ViewUnavailable> {
+    let Some(known) = after else { return Ok(()) };
+    let until = Instant::now() + wait;
+    while Instant::now() < until {
+        if store.topology_generation().await.map_err(|e| unavailable(&e))? != known {
+            return Ok(());
+        }
+        sleep(STORE_POLL).await;
+    }
+    Ok(())
+}
+
+/// A lookup takes nothing that could be refused: whatever the store says no to, it is the store.
+fn unavailable(error: &StoreError) -> ViewUnavailable {
+    ViewUnavailable(error.to_string())
+}
