@@ -1,0 +1,18 @@
+use std::path::PathBuf;
+
+/// What the host role is set up with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostConfig {
+    /// Where namespaces have their names; `ip netns` uses `/run/netns`.
+    pub netns_dir: PathBuf,
+    /// Where the proxy listens in routers' namespaces.
+    pub metadata_port: u16,
+    /// The `nft` program; `None` looks in `PATH` and where distributions put it.
+    pub nft: Option<PathBuf>,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self { netns_dir: PathBuf::from("/run/netns"), metadata_port: 9697, nft: None }
+    }
+}

@@ -1,0 +1,211 @@
+//! The host role against a real kernel: what is brought up, mended, left alone and removed.
+
+#[path = "../../proxy/tests/lab/mod.rs"]
+mod lab;
+mod topology;
+
+use innkeeper_host::{Host, HostConfig, ReconcileReport};
+use innkeeper_model::Topology;
+use topology::{Names, hosted_network, hosted_router};
+
+#[test]
+fn a_second_pass_changes_nothing() {
+    lab::run("a_second_pass_changes_nothing", check_second_pass);
+}
+
+#[test]
+fn an_ordinary_user_in_a_user_namespace_has_all_of_it() {
+    lab::run_as_ordinary_user(
+        "an_ordinary_user_in_a_user_namespace_has_all_of_it",
+        check_second_pass,
+    );
+}
+
+fn check_second_pass() {
+    lab::block_on(async {
+        let host = Host::new(HostConfig::default());
+        let network = hosted_network("brblue", "10.0.0.2/24", true);
+        let router = hosted_router(&[("brblue", "10.0.0.1/24"), ("brgreen", "fd00::1/64")]);
+        let names = (Names::of_network(&network), Names::of_router(&router));
+        let topology = Topology { generation: 7, networks: vec![network], routers: vec![router] };
+
+        let first = host.reconcile(&topology).await;
+        assert_settled(&first);
+        assert!(!first.changes.is_empty());
+        expect_network(&names.0);
+        expect_router(&names.1);
+
+        let second = host.reconcile(&topology).await;
+        assert_unchanged(&second);
+        let status = host.status();
+        assert_eq!((status.generation, status.namespaces), (Some(7), 2));
+
+        let newcomer = Host::new(HostConfig::default());
+        assert_unchanged(&newcomer.reconcile(&topology).await);
+
+        let removed = host.remove_all().await;
+        assert_settled(&removed);
+        assert_eq!(lab::ip("-brief link show type bridge"), "");
+        assert_eq!(lab::ip("-brief link show type veth"), "");
+        assert_eq!(lab::ip("netns list"), "");
+        assert_unchanged(&host.remove_all().await);
+    });
+}
+
+fn expect_network(names: &Names) {
+    let addresses = lab::ip_in(&names.namespace, &format!("-o -4 addr show {}", names.inside[0]));
+    for address in ["10.0.0.2/24", "169.254.169.254/32"] {
+        assert!(addresses.contains(address), "{address} missing: {addresses}");
+    }
+    let link = lab::ip_in(&names.namespace, &format!("link show {}", names.inside[0]));
+    assert!(link.contains("mtu 1450") && link.contains("fa:16:3e"), "{link}");
+    let outside = lab::ip(&format!("-d link show {}", names.outside[0]));
+    assert!(outside.contains("master brblue") && outside.contains("mtu 1450"), "{outside}");
+    assert!(outside.contains("alias innkeeper:"), "{outside}");
+}
+
+fn expect_router(names: &Names) {
+    let forwarding = lab::shell_in(&names.namespace, "cat /proc/sys/net/ipv4/ip_forward");
+    assert_eq!(forwarding.trim(), "1");
+    let rules = lab::shell_in(&names.namespace, "nft list ruleset");
+    assert!(rules.contains("redirect to :9697"), "{rules}");
+    let addresses = lab::ip_in(&names.namespace, "-o addr show");
+    for address in ["10.0.0.1/24", "fd00::1/64"] {
+        assert!(addresses.contains(address), "{address} missing: {addresses}");
+    }
+}
+
+#[test]
+fn what_somebody_breaks_is_mended() {
+    lab::run_async("what_somebody_breaks_is_mended", async || {
+        let host = Host::new(HostConfig::default());
+        let network = hosted_network("brblue", "10.0.0.2/24", true);
+        let router = hosted_router(&[("brblue", "10.0.0.1/24")]);
+        let (in_network, in_router) = (Names::of_network(&network), Names::of_router(&router));
+        let topology = Topology { generation: 1, networks: vec![network], routers: vec![router] };
+        assert_settled(&host.reconcile(&topology).await);
+
+        let (qdhcp, qrouter) = (in_network.namespace.as_str(), in_router.namespace.as_str());
+        let (ns, qr) = (in_network.inside[0].as_str(), in_router.inside[0].as_str());
+        let breakages: [(&str, &dyn Fn()); 12] = [
+            ("an address is removed", &|| {
+                lab::ip_in(qdhcp, &format!("addr del 169.254.169.254/32 dev {ns}"));
+            }),
+            ("the first address of the range is another", &|| {
+                lab::ip_in(qrouter, &format!("addr flush dev {qr}"));
+                lab::ip_in(qrouter, &format!("addr add 10.0.0.9/24 dev {qr}"));
+                lab::ip_in(qrouter, &format!("addr add 10.0.0.1/24 dev {qr}"));
+            }),
+            ("a link is down", &|| drop(lab::ip_in(qdhcp, &format!("link set {ns} down")))),
+            ("a link is gone", &|| drop(lab::ip_in(qrouter, &format!("link del {qr}")))),
+            ("a link has another MAC", &|| {
+                lab::ip_in(qrouter, &format!("link set {qr} address fa:16:3e:99:99:99"));
+            }),
+            ("the bridge is gone", &|| drop(lab::ip("link del brblue"))),
+            ("the bridge is down", &|| drop(lab::ip("link set brblue down"))),
+            ("a tap is unplugged", &|| {
+                lab::ip(&format!("link set {} nomaster", in_network.outside[0]));
+            }),
+            ("the rules are gone", &|| drop(lab::shell_in(qrouter, "nft flush ruleset"))),
+            ("a rule is added", &|| {
+                lab::shell_in(qrouter, "nft add rule inet innkeeper input tcp dport 1 drop");
+            }),
+            ("forwarding is off", &|| {
+                lab::shell_in(qrouter, "echo 0 > /proc/sys/net/ipv4/ip_forward");
+            }),
+            ("a namespace is a plain file", &|| {
+                lab::ip(&format!("netns del {qdhcp}"));
+                std::fs::write(format!("{}/{qdhcp}", lab::NETNS_DIR), "").unwrap();
+            }),
+        ];
+        for (what, breaks) in breakages {
+            breaks();
+            let mended = host.reconcile(&topology).await;
+            assert!(mended.is_settled(), "{what}: {mended:?}");
+            assert!(!mended.changes.is_empty(), "{what} was not noticed");
+            let after = host.reconcile(&topology).await;
+            assert!(after.changes.is_empty(), "{what} was not mended at once: {after:?}");
+        }
+        expect_network(&in_network);
+        let addresses = lab::ip_in(qrouter, &format!("-o -4 addr show {qr}"));
+        assert!(addresses.contains("10.0.0.1/24") && !addresses.contains("10.0.0.9"));
+    });
+}
+
+#[test]
+fn only_what_was_made_here_is_removed() {
+    lab::run_async("only_what_was_made_here_is_removed", async || {
+        let host = Host::new(HostConfig::default());
+        let foreign = "qrouter-11111111-1111-4111-8111-111111111111";
+        lab::ip(&format!("netns add {foreign}"));
+        lab::shell_in(foreign, "nft add table inet innkeeper");
+        lab::ip("link add theirs type bridge");
+        lab::ip("link set theirs up");
+        lab::ip("link add guest0 type veth peer name guest1");
+        let adopted = hosted_network("theirs", "10.0.0.2/24", true);
+        let with_guest = hosted_network("ours", "10.0.1.2/24", true);
+        let names = Names::of_network(&adopted);
+        lab::ip(&format!("netns add {}", names.namespace));
+        let topology = Topology {
+            generation: 1,
+            networks: vec![adopted, with_guest.clone()],
+            routers: Vec::new(),
+        };
+        assert_settled(&host.reconcile(&topology).await);
+        lab::ip("link set guest0 master ours");
+        let links = lab::ip_in(&names.namespace, "-brief link show");
+        assert!(links.contains(&names.inside[0]), "{links}");
+
+        assert_settled(&host.remove_all().await);
+        let left = lab::ip("netns list");
+        assert!(left.contains(foreign) && left.contains(&names.namespace), "{left}");
+        assert!(!left.contains(&with_guest.id.to_string()), "{left}");
+        assert_eq!(lab::shell_in(foreign, "nft list tables").trim(), "table inet innkeeper");
+        let links = lab::ip_in(&names.namespace, "-brief link show");
+        assert!(!links.contains(&names.inside[0]), "{links}");
+        let bridges = lab::ip("-brief link show type bridge");
+        assert!(bridges.contains("theirs"), "an operator's bridge is gone: {bridges}");
+        assert!(bridges.contains("ours"), "a bridge is gone under a guest: {bridges}");
+
+        lab::ip("link del guest0");
+        assert_settled(&host.remove_all().await);
+        let bridges = lab::ip("-brief link show type bridge");
+        assert!(!bridges.contains("ours"), "an unused bridge of ours is left: {bridges}");
+    });
+}
+
+#[test]
+fn one_failing_network_does_not_stop_the_others() {
+    lab::run_async("one_failing_network_does_not_stop_the_others", async || {
+        let host = Host::new(HostConfig::default());
+        lab::ip("link add taken type veth peer name other");
+        lab::ip("link add sleeping type bridge");
+        let networks =
+            [("taken", "10.0.0.2/24"), ("sleeping", "10.0.1.2/24"), ("br", "10.0.2.2/24")]
+                .map(|(bridge, address)| hosted_network(bridge, address, true));
+        let good = Names::of_network(&networks[2]);
+        let topology = Topology { generation: 1, networks: networks.to_vec(), routers: Vec::new() };
+        let report = host.reconcile(&topology).await;
+        let errors: String = report.failures.iter().map(|failure| format!("{failure}\n")).collect();
+        assert_eq!(report.failures.len(), 2, "{errors}");
+        assert!(errors.contains("taken exists already and is not a Linux bridge"), "{errors}");
+        assert!(errors.contains("ip link set sleeping up"), "{errors}");
+        assert_eq!(host.status().failures, report.failures);
+        let addresses = lab::ip_in(&good.namespace, "-o -4 addr show");
+        assert!(addresses.contains("10.0.2.2/24"), "{addresses}");
+
+        lab::ip("link del taken");
+        lab::ip("link set sleeping up");
+        assert_settled(&host.reconcile(&topology).await);
+        assert_eq!(host.status().namespaces, 3);
+    });
+}
+
+fn assert_settled(report: &ReconcileReport) {
+    assert!(report.is_settled(), "{:#?}", report.failures);
+}
+
+fn assert_unchanged(report: &ReconcileReport) {
+    assert_settled(report);
+    assert!(report.changes.is_empty(), "{:#?}", report.changes);
+}

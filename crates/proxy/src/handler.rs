@@ -1,0 +1,119 @@
+//! One request of a guest: stripped of all it says of itself, named by its origin, handed on.
+
+use std::{
+    fmt::{self, Display},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Response, request, uri::PathAndQuery};
+use http_body_util::Full;
+use innkeeper_model::{Origin, OriginScope};
+use innkeeper_wire::{
+    GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId, access_log::GuestLine, headers,
+    limits::PROXY_HOLD, metrics::HopMetrics, server::Handler, target::path_of,
+};
+use tokio::time::{Instant, timeout_at};
+
+/// How much later than its deadline an answer is still taken: the next hop answers when the
+/// deadline is there, and its reason says more than ours could.
+const LATE: Duration = Duration::from_millis(250);
+
+/// Answers guests by asking the next hop.
+#[derive(Debug)]
+pub(crate) struct GuestHandler<N> {
+    next: Arc<N>,
+    metrics: HopMetrics,
+}
+
+impl<N> GuestHandler<N> {
+    pub(crate) fn new(next: Arc<N>, metrics: HopMetrics) -> Self {
+        Self { next, metrics }
+    }
+}
+
+impl<N: NextHop<Origin>> Handler<Origin> for GuestHandler<N> {
+    async fn handle(
+        &self,
+        origin: &Origin,
+        head: request::Parts,
+        body: Bytes,
+    ) -> Response<Full<Bytes>> {
+        let in_flight = self.metrics.begin();
+        let request_id = RequestId::random();
+        let target = path_of(&head.uri);
+        let answer = match &target {
+            Ok(target) => self.ask(origin, &head, target.clone(), body, request_id).await,
+            Err(reason) => GuestResponse::refusal(*reason, "The request's target is no path.\n"),
+        };
+        let took = in_flight.finish(answer.reason);
+        let answer = answer.reported(Hop::Proxy, took);
+        let target = target.unwrap_or_else(|_| PathAndQuery::from_static("/"));
+        let line =
+            GuestLine { request_id, method: &head.method, target: &target, source: Source(origin) };
+        line.log(&answer);
+        answer.into_http(false)
+    }
+
+    fn refuse(&self, reason: Reason) -> Response<Full<Bytes>> {
+        // Counted and logged like any other: a guest that only sends nonsense is to be seen.
+        self.metrics.begin().finish(reason);
+        let answer = GuestResponse::refusal(reason, refusal_text(reason));
+        tracing::info!(
+            target: "guest",
+            status = answer.status.as_u16(),
+            reason = reason.as_str(),
+            "a request was refused before it was whole"
+        );
+        answer.into_http(false)
+    }
+}
+
+impl<N: NextHop<Origin>> GuestHandler<N> {
+    async fn ask(
+        &self,
+        origin: &Origin,
+        head: &request::Parts,
+        target: PathAndQuery,
+        body: Bytes,
+        request_id: RequestId,
+    ) -> GuestResponse {
+        let deadline = Instant::now() + PROXY_HOLD;
+        let request = GuestRequest {
+            who: origin.clone(),
+            method: head.method.clone(),
+            target,
+            headers: headers::guest_headers(&head.headers),
+            body,
+            request_id,
+            deadline,
+        };
+        timeout_at(deadline + LATE, self.next.call(request)).await.unwrap_or_else(|_elapsed| {
+            GuestResponse::refusal(Reason::AgentAway, "The service is starting. Try again.\n")
+        })
+    }
+}
+
+fn refusal_text(reason: Reason) -> &'static str {
+    match reason {
+        Reason::BodyTooLarge => "The request body is larger than 1 MiB.\n",
+        Reason::SlowRequest => "The request body did not arrive in time.\n",
+        Reason::BadRequest => "The request is malformed.\n",
+        Reason::Overloaded => "Too many requests at once. Try again.\n",
+        _ => "The request could not be answered because of an internal error.\n",
+    }
+}
+
+/// An origin as operators know it: the namespace and the address.
+struct Source<'a>(&'a Origin);
+
+impl Display for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.0.address;
+        match self.0.scope {
+            OriginScope::Router(id) => write!(f, "router {id} {address}"),
+            OriginScope::Network(id) => write!(f, "network {id} {address}"),
+        }
+    }
+}

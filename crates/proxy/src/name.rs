@@ -1,0 +1,37 @@
+//! What the name of a namespace says of it.
+
+use innkeeper_model::OriginScope;
+
+use crate::listen::ListenAddress;
+
+/// The scope that a namespace of this name stands for, and where to listen in it; `None` if it is
+/// none of ours.
+pub(crate) fn read(name: &str, metadata_port: u16) -> Option<(OriginScope, ListenAddress)> {
+    if let Some(router) = name.strip_prefix("qrouter-") {
+        let scope = OriginScope::Router(router.parse().ok()?);
+        return Some((scope, ListenAddress::Wildcard(metadata_port)));
+    }
+    // OVN's namespace is a network's as well; only the header of OVN's own agent is another.
+    let network = name.strip_prefix("qdhcp-").or_else(|| name.strip_prefix("ovnmeta-"))?;
+    Some((OriginScope::Network(network.parse().ok()?), ListenAddress::Metadata))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "00000000-0000-4000-8000-000000000001";
+
+    #[test]
+    fn names_of_neutron_are_known_and_no_others() {
+        let router = OriginScope::Router(ID.parse().unwrap());
+        let network = OriginScope::Network(ID.parse().unwrap());
+        let read = |prefix: &str| read(&format!("{prefix}{ID}"), 9697);
+        assert_eq!(read("qrouter-"), Some((router, ListenAddress::Wildcard(9697))));
+        assert_eq!(read("qdhcp-"), Some((network, ListenAddress::Metadata)));
+        assert_eq!(read("ovnmeta-"), Some((network, ListenAddress::Metadata)));
+        for other in ["", "snat-", "qrouter", "qrouter-x", "Qdhcp-", "qdhcp-qdhcp-"] {
+            assert_eq!(read(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use innkeeper_model::{Origin, OriginScope};
+use innkeeper_wire::{
+    Hop, NextHop,
+    limits::DRAIN,
+    metrics::{HopMetrics, register_connections},
+    server::Connections,
+};
+use prometheus_client::registry::Registry;
+use tokio::{
+    net::TcpListener,
+    runtime::Handle,
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    ListenError, ProxyConfig, ProxyStatus, accept,
+    gate::Gate,
+    handler::GuestHandler,
+    status::{self, Troubles},
+    watcher::{Event, Watcher},
+};
+
+/// The proxy role: serves guests in every namespace that has a name, and asks the next hop.
+#[derive(Debug)]
+pub struct Proxy<N> {
+    config: ProxyConfig,
+    connections: Connections,
+    handler: Arc<GuestHandler<N>>,
+    namespaces: Arc<AtomicUsize>,
+    troubles: Troubles,
+}
+
+impl<N: NextHop<Origin>> Proxy<N> {
+    /// A proxy role that serves nobody yet. Its metrics go into `registry`.
+    pub fn new(config: ProxyConfig, next: Arc<N>, registry: &mut Registry) -> Self {
+        let connections = Connections::new(config.connections_max);
+        let (namespaces, troubles) = (Arc::new(AtomicUsize::new(0)), Troubles::default());
+        let metrics = HopMetrics::register(registry, Hop::Proxy);
+        register_connections(registry, Hop::Proxy, connections.clone());
+        status::register(registry, &namespaces, &troubles);
+        let handler = Arc::new(GuestHandler::new(next, metrics));
+        Self { config, connections, handler, namespaces, troubles }
+    }
+
+    /// Serves until `stop` is cancelled, then finishes what guests have begun to ask, up to the
+    /// time that a role has for that. Once.
+    pub async fn run(&self, stop: CancellationToken) -> Result<(), ListenError> {
+        let (events, received) = unbounded_channel();
+        let directory = self.config.netns_dir.clone();
+        let troubles = self.troubles.clone();
+        let watcher =
+            Watcher::new(directory, self.config.metadata_port, events, troubles, Handle::current());
+        let watched = stop.clone();
+        let watching = thread::Builder::new()
+            .name("proxy-watch".to_owned())
+            .spawn(move || watcher.run(&watched))
+            .map_err(ListenError::Thread)?;
+        let listeners = TaskTracker::new();
+        self.follow(received, &listeners, &stop).await;
+        if !stop.is_cancelled() {
+            return Err(ListenError::Watcher);
+        }
+        watching.thread().unpark();
+        listeners.close();
+        listeners.wait().await;
+        self.connections.drain(DRAIN).await;
+        Ok(())
+    }
+
+    /// How the role fares.
+    pub fn status(&self) -> ProxyStatus {
+        ProxyStatus {
+            namespaces: self.namespaces.load(Ordering::Relaxed),
+            connections: self.connections.open(),
+            troubles: self.troubles.all(),
+        }
+    }
+
+    async fn follow(
+        &self,
+        mut events: UnboundedReceiver<Event>,
+        listeners: &TaskTracker,
+        stop: &CancellationToken,
+    ) {
+        let mut gates: HashMap<String, Gate> = HashMap::new();
+        while let Some(Some(event)) = stop.run_until_cancelled(events.recv()).await {
+            match event {
+                Event::Serve { name, scope, listener } => {
+                    let gate = self.serve(listener, scope, listeners, stop);
+                    tracing::info!(namespace = %name, "namespace served");
+                    gates.insert(name, gate);
+                }
+                Event::Abandon { name } => {
+                    if let Some(gate) = gates.remove(&name) {
+                        gate.abandoned.cancel();
+                        tracing::info!(namespace = %name, "namespace let go");
+                    }
+                }
+            }
+            self.namespaces.store(gates.len(), Ordering::Relaxed);
+        }
+    }
+
+    fn serve(
+        &self,
+        listener: TcpListener,
+        scope: OriginScope,
+        listeners: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Gate {
+        let gate = Gate::new(scope);
+        listeners.spawn(accept::serve(
+            listener,
+            gate.clone(),
+            self.connections.clone(),
+            Arc::clone(&self.handler),
+            stop.clone(),
+        ));
+        gate
+    }
+}

@@ -1,0 +1,251 @@
+//! Which namespaces have a name, looked up again and again.
+//!
+//! A notification would come before `ip netns add` has bound the namespace to its file, and
+//! nothing comes after. So the directory is read over and over: a `stat` per known name.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use innkeeper_model::OriginScope;
+use rustix::fs::OFlags;
+use tokio::{net::TcpListener, runtime::Handle, sync::mpsc::UnboundedSender};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    listen::{ListenAddress, ListenError, NamespaceId, check_is_namespace},
+    name,
+    opener::Opener,
+    status::Troubles,
+};
+
+/// How often the directory is read: a namespace that comes or goes is noticed in a quarter of the
+/// second that it may take.
+const SCAN_PAUSE: Duration = Duration::from_millis(250);
+/// How long after a failure the same namespace is tried again.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// What happened to a name.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A namespace has the name and is listened in.
+    Serve {
+        /// The namespace's name.
+        name: String,
+        /// Whom it stands for.
+        scope: OriginScope,
+        /// The socket in it.
+        listener: TcpListener,
+    },
+    /// The namespace that had the name has it no more.
+    Abandon {
+        /// The name.
+        name: String,
+    },
+}
+
+/// Reads the directory and tells what changes.
+#[derive(Debug)]
+pub(crate) struct Watcher {
+    directory: PathBuf,
+    metadata_port: u16,
+    opener: Opener,
+    known: HashMap<String, Known>,
+    events: UnboundedSender<Event>,
+    troubles: Troubles,
+    runtime: Handle,
+    scans: u64,
+}
+
+/// A name that may be served.
+#[derive(Debug)]
+struct Known {
+    state: State,
+    /// The scan that saw it last.
+    seen: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// Listened in. The listener keeps the namespace, so no other can have its id.
+    Served(NamespaceId),
+    /// Whatever the name stood for could not be listened in.
+    Failed { id: NamespaceId, retry_at: Instant },
+}
+
+impl Watcher {
+    pub(crate) fn new(
+        directory: PathBuf,
+        metadata_port: u16,
+        events: UnboundedSender<Event>,
+        troubles: Troubles,
+        runtime: Handle,
+    ) -> Self {
+        let (opener, known) = (Opener::default(), HashMap::new());
+        Self { directory, metadata_port, opener, known, events, troubles, runtime, scans: 0 }
+    }
+
+    /// Watches until `stop`; unpark the thread to be heard at once.
+    pub(crate) fn run(mut self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            let start = Instant::now();
+            self.scan(start);
+            while !stop.is_cancelled() && start.elapsed() < SCAN_PAUSE {
+                thread::park_timeout(SCAN_PAUSE.saturating_sub(start.elapsed()));
+            }
+        }
+    }
+
+    fn scan(&mut self, now: Instant) {
+        self.scans += 1;
+        match self.look_at_all(now) {
+            Ok(()) => self.troubles.clear(DIRECTORY),
+            // Nothing is let go for want of descriptors or memory.
+            Err(error) => {
+                self.troubles.report(DIRECTORY, &ListenError::Directory(error));
+                return;
+            }
+        }
+        let (scans, events, troubles) = (self.scans, &self.events, &self.troubles);
+        self.known.retain(|name, known| {
+            if known.seen == scans {
+                return true;
+            }
+            if matches!(known.state, State::Served(_)) {
+                abandon(events, name);
+            }
+            troubles.clear(name);
+            false
+        });
+    }
+
+    fn look_at_all(&mut self, now: Instant) -> io::Result<()> {
+        let entries = match fs::read_dir(&self.directory) {
+            // Nobody has made a namespace yet.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            if let Some(name) = entry.file_name().to_str() {
+                self.look_at(name, &entry.path(), now);
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at(&mut self, name: &str, path: &Path, now: Instant) {
+        if let Some(known) = self.known.get_mut(name) {
+            let id = match fs::metadata(path) {
+                Ok(found) => NamespaceId::of(&found),
+                // It went since the directory was read.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+                Err(_) => {
+                    known.seen = self.scans;
+                    return;
+                }
+            };
+            match known.state {
+                State::Served(served) if served == id => {
+                    known.seen = self.scans;
+                    return;
+                }
+                // Made again: the old one goes, whatever becomes of the new one.
+                State::Served(_) => abandon(&self.events, name),
+                State::Failed { id: failed, retry_at } if failed == id && now < retry_at => {
+                    known.seen = self.scans;
+                    return;
+                }
+                State::Failed { .. } => {}
+            }
+        }
+        if let Some((scope, address)) = name::read(name, self.metadata_port) {
+            let state = self.serve(name, path, scope, address, now);
+            match state {
+                Some(state) => {
+                    let known = Known { state, seen: self.scans };
+                    self.known.insert(name.to_owned(), known);
+                }
+                None => drop(self.known.remove(name)),
+            }
+        }
+    }
+
+    /// Listens in a namespace; `None` if it is gone already.
+    fn serve(
+        &mut self,
+        name: &str,
+        path: &Path,
+        scope: OriginScope,
+        address: ListenAddress,
+        now: Instant,
+    ) -> Option<State> {
+        let file = match open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.troubles.clear(name);
+                return None;
+            }
+            Err(error) => {
+                self.troubles.report(name, &ListenError::Open(error));
+                return Some(State::Failed { id: NO_ID, retry_at: now + RETRY_PAUSE });
+            }
+        };
+        let id = file.metadata().map_or(NO_ID, |found| NamespaceId::of(&found));
+        let opened = check_is_namespace(&file)
+            .and_then(|()| self.opener.open(file, address))
+            .and_then(|listener| self.attend(listener));
+        match opened {
+            Ok(listener) => {
+                self.troubles.clear(name);
+                // A receiver that is gone has stopped.
+                let _ = self.events.send(Event::Serve { name: name.to_owned(), scope, listener });
+                Some(State::Served(id))
+            }
+            Err(error) => {
+                // A file that is about to become a namespace is no trouble yet.
+                let is_new = !self.known.contains_key(name);
+                if !(is_new && matches!(error, ListenError::NotANamespace)) {
+                    self.troubles.report(name, &error);
+                }
+                Some(State::Failed { id, retry_at: now + RETRY_PAUSE })
+            }
+        }
+    }
+}
+
+impl Watcher {
+    /// Lets the runtime wait for the listener's connections.
+    fn attend(&self, listener: std::net::TcpListener) -> Result<TcpListener, ListenError> {
+        let _reactor = self.runtime.enter();
+        TcpListener::from_std(listener).map_err(ListenError::Attend)
+    }
+}
+
+impl NamespaceId {
+    fn of(file: &fs::Metadata) -> Self {
+        Self { device: file.dev(), inode: file.ino() }
+    }
+}
+
+/// The id of what could not be looked at; no file has it.
+const NO_ID: NamespaceId = NamespaceId { device: 0, inode: 0 };
+
+/// What troubles with the directory itself are known by.
+const DIRECTORY: &str = "netns_dir";
+
+/// Opens what may be anything without waiting for it.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = i32::from_ne_bytes(OFlags::NONBLOCK.bits().to_ne_bytes());
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+fn abandon(events: &UnboundedSender<Event>, name: &str) {
+    let _ = events.send(Event::Abandon { name: name.to_owned() });
+}

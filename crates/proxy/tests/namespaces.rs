@@ -1,0 +1,163 @@
+//! Namespaces that come, go and come back, and others that are in the way.
+
+mod lab;
+mod scripted;
+
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    time::Duration,
+};
+
+use innkeeper_model::{NetworkId, RouterId};
+use scripted::{
+    Running,
+    guest::{body, connect_metadata, get, wire_network, wire_router},
+};
+
+/// The time within which a namespace is to be served or let go.
+const PROMPT: Duration = Duration::from_secs(1);
+/// For what has no such promise: a loaded machine is slow.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[test]
+fn a_deleted_namespace_leaves_the_kernel_and_its_successor_is_served() {
+    lab::run_async(
+        "a_deleted_namespace_leaves_the_kernel_and_its_successor_is_served",
+        async || {
+            let running = Running::start();
+            let namespace = format!("qdhcp-{}", NetworkId::random());
+            for round in 0..3 {
+                wire_network(&namespace, "guest", "10.0.0.5");
+                // The end of a pair outside goes when the namespace of the other end is freed.
+                lab::ip(&format!("link add probe type veth peer name inner netns {namespace}"));
+                lab::wait_for("the namespace", PROMPT, || {
+                    running.proxy.status().namespaces == 1
+                        && scripted::guest::connect("guest", "169.254.169.254:80").is_ok()
+                });
+                let answer = get("guest", "/");
+                assert!(body(&answer).contains("10.0.0.5"), "{answer}");
+                let mut kept = connect_metadata("guest");
+                kept.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+                assert!(kept.read(&mut [0; 4096]).unwrap() > 0);
+                let mut hanging = connect_metadata("guest");
+                hanging.write_all(b"GET /hang HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+                lab::wait_for("the hanging request", PATIENCE, || {
+                    running.proxy.status().connections >= 2
+                        && running.next.seen.lock().unwrap().iter().any(|r| r.target == "/hang")
+                });
+                running.next.seen.lock().unwrap().clear();
+
+                assert!(lab::ip_succeeds("link show probe"));
+                if round == 1 {
+                    // No goodbye of a connection is ever acknowledged.
+                    lab::ip_in("guest", "link set eth0 down");
+                }
+                lab::ip(&format!("netns del {namespace}"));
+                if round == 2 {
+                    break;
+                }
+                // Made again between two scans: the old one must go all the same.
+                lab::ip("netns del guest");
+                lab::ip(&format!("netns add {namespace}"));
+                lab::wait_for("the old one to leave the kernel", PROMPT, || {
+                    !lab::ip_succeeds("link show probe")
+                });
+                lab::ip(&format!("netns del {namespace}"));
+            }
+            lab::wait_for("the last one to leave the kernel", PATIENCE, || {
+                !lab::ip_succeeds("link show probe")
+            });
+            lab::wait_for("nothing served", PATIENCE, || {
+                let status = running.proxy.status();
+                status.namespaces == 0 && status.connections == 0
+            });
+        },
+    );
+}
+
+#[test]
+fn a_port_that_somebody_holds_is_tried_again() {
+    lab::run_async("a_port_that_somebody_holds_is_tried_again", async || {
+        let (held, free) = (RouterId::random(), RouterId::random());
+        let held_name = format!("qrouter-{held}");
+        wire_router(&held_name, "guest-held", "10.0.0.5");
+        wire_router(&format!("qrouter-{free}"), "guest-free", "10.0.0.5");
+        let holder = lab::inside(&held_name, || TcpListener::bind("0.0.0.0:9697").unwrap());
+        let running = Running::start();
+        lab::wait_for("one served and one in trouble", PATIENCE, || {
+            let status = running.proxy.status();
+            status.namespaces == 1 && status.troubles.len() == 1
+        });
+        let trouble = running.proxy.status().troubles.remove(0);
+        assert_eq!(trouble.namespace, held_name);
+        assert!(trouble.error.contains("taken by another program"), "{trouble:?}");
+        assert!(running.metrics().contains("innkeeper_proxy_namespaces_not_served 1"));
+        assert!(body(&get("guest-free", "/")).contains(&free.to_string()));
+
+        drop(holder);
+        lab::wait_for("the port to be taken over", PATIENCE, || {
+            running.proxy.status().namespaces == 2
+        });
+        assert_eq!(running.proxy.status().troubles, []);
+        assert!(body(&get("guest-held", "/")).contains(&held.to_string()));
+    });
+}
+
+#[test]
+fn what_is_no_namespace_is_reported_and_harms_nothing() {
+    lab::run_async("what_is_no_namespace_is_reported_and_harms_nothing", async || {
+        // The directory does not exist yet.
+        let running = Running::start();
+        let router = RouterId::random();
+        wire_router(&format!("qrouter-{router}"), "guest", "10.0.0.5");
+        let file = format!("qdhcp-{}", NetworkId::random());
+        std::fs::write(format!("{}/{file}", lab::NETNS_DIR), "").unwrap();
+        let wrong_kind = format!("qdhcp-{}", NetworkId::random());
+        let path = format!("{}/{wrong_kind}", lab::NETNS_DIR);
+        std::fs::write(&path, "").unwrap();
+        rustix::mount::mount_bind("/proc/self/ns/uts", &path).unwrap();
+        let pipe = format!("qrouter-{}", RouterId::random());
+        lab::shell_in("guest", &format!("mkfifo {}/{pipe}", lab::NETNS_DIR));
+
+        lab::wait_for("three troubles", PATIENCE, || running.proxy.status().troubles.len() == 3);
+        assert_eq!(running.proxy.status().namespaces, 1);
+        assert!(body(&get("guest", "/")).contains(&router.to_string()));
+        let troubles = running.proxy.status().troubles;
+        let of = |name: &str| {
+            let found = troubles.iter().find(|trouble| trouble.namespace == name);
+            found.map(|trouble| trouble.error.clone()).unwrap_or_default()
+        };
+        assert!(of(&file).contains("not a network namespace"), "{troubles:?}");
+        assert!(of(&wrong_kind).contains("cannot enter"), "{troubles:?}");
+
+        std::fs::remove_file(format!("{}/{file}", lab::NETNS_DIR)).unwrap();
+        lab::wait_for("one trouble less", PATIENCE, || running.proxy.status().troubles.len() == 2);
+    });
+}
+
+#[test]
+fn two_hundred_namespaces_cost_a_descriptor_each() {
+    lab::run_async("two_hundred_namespaces_cost_a_descriptor_each", async || {
+        const COUNT: usize = 200;
+        let names: Vec<_> = (0..COUNT).map(|_| format!("qrouter-{}", RouterId::random())).collect();
+        let batch: String = names.iter().map(|name| format!("netns add {name}\n")).collect();
+        std::fs::write("/run/batch", batch).unwrap();
+        lab::ip("-batch /run/batch");
+        let before = descriptors();
+        let running = Running::start();
+        lab::wait_for("all of them", PATIENCE, || running.proxy.status().namespaces == COUNT);
+        let used = descriptors() - before;
+        assert!(used <= COUNT + 20, "{used} descriptors for {COUNT} namespaces");
+
+        for name in &names {
+            lab::ip(&format!("netns del {name}"));
+        }
+        lab::wait_for("none of them", PATIENCE, || running.proxy.status().namespaces == 0);
+        assert!(descriptors() <= before + 20, "descriptors are left");
+    });
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").expect("/proc is mounted").count()
+}
