@@ -22,8 +22,8 @@ use tokio::{
 /// How long a connection may take to be made. A socket on this machine answers in microseconds,
 /// one across a data centre within one retransmission of a lost SYN (1 s, then 2 s).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bytes of an answer: far above a list of 10,000 instances with full user data each would be
-/// 640 MiB and is not asked for; a common list of that size has some 20 MiB.
+/// Bytes of an answer. Lists are whole, and an instance may carry 64 KiB of user data: this is room
+/// for a thousand such, or for many more common ones, and a bound for who is no control API.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Idle connections kept: as many as a busy agent has lookups in flight at once.
 const IDLE_MAX: usize = 32;

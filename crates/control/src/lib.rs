@@ -1,0 +1,17 @@
+//! Server of the operator's REST API.
+//!
+//! Its router is made from the table of operations in `control-api`, so that it serves what the
+//! OpenAPI document says and nothing else. On the Unix socket the file's permission decides who may
+//! do what; on TCP a token does.
+
+mod access;
+mod failure;
+mod guest;
+mod hosts;
+mod input;
+mod resources;
+mod router;
+mod serve;
+mod stored;
+
+pub use serve::Control;
