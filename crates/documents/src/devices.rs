@@ -85,7 +85,7 @@ fn place(device: &Device) -> Place<'_> {
     Place {
         bus: device.bus.map_or(NONE, DeviceBus::as_str),
         address: device.address.as_deref().unwrap_or(NONE),
-        tags: (!device.tags.is_empty()).then_some(&device.tags),
+        tags: device.tags.as_deref(),
     }
 }
 

@@ -39,9 +39,9 @@ pub struct Device {
     /// Its place on the bus, for example `0000:00:03.0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// Role tags.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
+    /// Role tags. Nova tells a device without tags from one with an empty list of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
 }
 
 /// What a device is, and what only its kind has.

@@ -305,7 +305,11 @@ impl NewInstance {
         self.block_devices
             .iter()
             .filter_map(|device| device.tag.as_deref())
-            .chain(self.devices.iter().flat_map(|device| device.tags.iter().map(String::as_str)))
+            .chain(
+                self.devices
+                    .iter()
+                    .flat_map(|device| device.tags.iter().flatten().map(String::as_str)),
+            )
             .try_for_each(|tag| port::check_tag("devices", tag))
     }
 }
