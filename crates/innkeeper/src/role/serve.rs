@@ -1,0 +1,40 @@
+//! `innkeeper serve`: every role in one process, calling each other directly.
+
+use std::sync::Arc;
+
+use innkeeper_agent::Agent;
+use innkeeper_network_view::NetworkView;
+use innkeeper_wire::{Hop, metrics::HopMetrics};
+use prometheus_client::registry::Registry;
+
+use super::{
+    Tasks,
+    api::{self, Backend},
+    control, host,
+    metrics::{self, Health},
+    proxy,
+};
+use crate::config::Config;
+
+/// Starts everything. Between the roles there is no socket, so that there is nothing to sign
+/// either; the shared secret is needed only where other machines' agents may ask.
+pub(super) async fn start(config: &Config, tasks: &mut Tasks) -> anyhow::Result<()> {
+    let mut registry = Registry::default();
+    let backend = Backend::open(config, &mut registry, tasks).await?;
+    if let Some(address) = config.serve.api_listen {
+        let secret = api::shared_secret(config)?;
+        let listener = (address, "serve.api_listen");
+        api::listen_for_agents(listener, config, secret, &backend, &mut registry, tasks)?;
+    }
+    control::start(config, &backend, tasks)?;
+
+    let view = NetworkView::Store(backend.store.clone());
+    let metrics = HopMetrics::register(&mut registry, Hop::Agent);
+    let agent = Arc::new(Agent::new(view.clone(), Arc::clone(&backend.api), metrics));
+    proxy::listen_in_namespaces(config, agent, &mut registry, tasks);
+    if config.serve.host {
+        host::bring_up(config, view, &mut registry, tasks);
+    }
+    let health = Health::of_store(backend.store, tasks);
+    metrics::serve(config.serve.metrics_listen, "serve.metrics_listen", registry, health, tasks)
+}
