@@ -3,7 +3,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BlockDevice, Device, Flavor, FlavorId, ImageId, InstanceId, Invalid, KeyPairType, NetworkId,
-    NumaCell, PortId, ProjectId, Properties, Revision, Secret, UnixSeconds, limits, port, text,
+    NumaCell, PortId, ProjectId, Properties, Revision, Secret, UnixSeconds, UserData, limits, port,
+    text,
 };
 
 /// A machine, as its owner sees it.
@@ -109,51 +110,6 @@ pub enum PowerState {
     Running,
     /// It does not.
     Shutdown,
-}
-
-/// What the owner gave the guest to read at boot: any bytes, kept and sent as base64.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(try_from = "String", into = "String")]
-pub struct UserData(String);
-
-impl UserData {
-    /// Encodes `bytes`; refuses more than fits [`limits::USER_DATA_BASE64_CHARS_MAX`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Invalid> {
-        Self::try_from(base64::engine::general_purpose::STANDARD.encode(bytes))
-    }
-
-    /// The bytes that the guest reads.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let decoded = base64::engine::general_purpose::STANDARD.decode(&self.0);
-        decoded.expect("checked when it was made")
-    }
-}
-
-impl TryFrom<String> for UserData {
-    type Error = Invalid;
-
-    fn try_from(base64: String) -> Result<Self, Invalid> {
-        if base64.len() > limits::USER_DATA_BASE64_CHARS_MAX {
-            let reason = format!(
-                "has {} base64 characters; at most {} are allowed (about {} bytes of text)",
-                base64.len(),
-                limits::USER_DATA_BASE64_CHARS_MAX,
-                limits::USER_DATA_BASE64_CHARS_MAX / 4 * 3
-            );
-            return Err(Invalid::new("user_data", reason));
-        }
-        match base64::engine::general_purpose::STANDARD.decode(&base64) {
-            Ok(_) => Ok(Self(base64)),
-            Err(e) => Err(Invalid::new("user_data", format!("is not base64: {e}"))),
-        }
-    }
-}
-
-impl From<UserData> for String {
-    fn from(user_data: UserData) -> Self {
-        user_data.0
-    }
 }
 
 /// A file to be put into the guest.
@@ -440,17 +396,6 @@ mod tests {
     #[test]
     fn a_plain_machine_is_good() {
         web1().validate().expect("a good machine");
-    }
-
-    #[test]
-    fn user_data_has_nova_s_limit() {
-        let most = limits::USER_DATA_BASE64_CHARS_MAX / 4 * 3;
-        let data = UserData::from_bytes(&vec![0xff; most]).expect("just fits");
-        assert_eq!(data.to_bytes(), vec![0xff; most]);
-        let refused = UserData::from_bytes(&vec![0; most + 1]).expect_err("too large").to_string();
-        assert!(refused.starts_with("user_data: has 65536 base64 characters"), "{refused}");
-        assert!(UserData::try_from("not base64".to_owned()).is_err());
-        assert_eq!(UserData::from_bytes(b"").expect("empty is something").to_bytes(), b"");
     }
 
     #[test]

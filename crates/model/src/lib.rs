@@ -22,9 +22,11 @@ mod port;
 mod project;
 mod router;
 mod secret;
+mod subnet;
 mod text;
 mod token;
 mod topology;
+mod user_data;
 
 pub use device::{BlockDevice, Device, DeviceBus, DeviceKind, NumaCell};
 pub use flavor::{Flavor, FlavorChange, NewFlavor};
@@ -37,14 +39,12 @@ pub use id::{
 pub use image::{Image, ImageChange, NewImage};
 pub use instance::{
     AttachedKeyPair, Instance, InstanceChange, NetworkRequest, NewInstance, PersonalityFile,
-    PowerState, UserData,
+    PowerState,
 };
 pub use invalid::Invalid;
 pub use key_pair::{KeyPair, KeyPairType, NewKeyPair};
 pub use mac::MacAddress;
-pub use network::{
-    HostRoute, Ipv6Mode, Network, NetworkChange, NewNetwork, NewSubnet, Subnet, SubnetChange,
-};
+pub use network::{Network, NetworkChange, NewNetwork};
 pub use network_info::{
     Vif, VifAddress, VifIp, VifNetwork, VifNetworkMeta, VifRoute, VifSubnet, VifSubnetMeta,
 };
@@ -53,9 +53,11 @@ pub use port::{FixedIp, FixedIpRequest, NewPort, Port, PortAttachment, PortChang
 pub use project::{NewProject, Project, ProjectChange};
 pub use router::{NewRouter, Router, RouterChange};
 pub use secret::Secret;
+pub use subnet::{HostRoute, Ipv6Mode, NewSubnet, Subnet, SubnetChange};
 pub use text::sanitize_hostname;
 pub use token::{TokenRecord, TokenScope};
 pub use topology::{HostedInterface, HostedNetwork, HostedRouter, Topology, TopologyGeneration};
+pub use user_data::UserData;
 
 /// A resource's key/value properties, in the order in which they were given.
 pub type Properties = indexmap::IndexMap<String, String>;
