@@ -6,7 +6,7 @@ use std::{
 use bytes::Bytes;
 use http::{Response, request, uri::PathAndQuery};
 use http_body_util::Full;
-use innkeeper_model::{Identity, Origin, OriginScope};
+use innkeeper_model::{Identity, Origin};
 use innkeeper_wire::{
     GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId,
     access_log::GuestLine,
@@ -92,12 +92,7 @@ impl Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             None => f.write_str("unknown"),
-            Some(Origin { scope: OriginScope::Router(id), address }) => {
-                write!(f, "router {id} {address}")
-            }
-            Some(Origin { scope: OriginScope::Network(id), address }) => {
-                write!(f, "network {id} {address}")
-            }
+            Some(origin) => origin.fmt(f),
         }
     }
 }

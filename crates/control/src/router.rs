@@ -22,6 +22,9 @@ use crate::{
     hosts, resources as at,
 };
 
+/// Characters of an unknown path that are compared and shown.
+const PATH_CHARS_MAX: usize = 128;
+
 /// What all handlers share.
 #[derive(Clone)]
 pub(crate) struct Shared {
@@ -106,7 +109,8 @@ fn handler(operation: Operation) -> MethodRouter<Shared> {
 }
 
 async fn no_such_path(uri: Uri) -> Failure {
-    let path = uri.path();
+    // Measuring takes time and memory by the length, and no path of ours is nearly as long.
+    let path = &uri.path().chars().take(PATH_CHARS_MAX).collect::<String>();
     let distance = |known: &&str| strsim::damerau_levenshtein(known, path);
     let known = Operation::ALL.iter().map(|operation| operation.endpoint().path);
     let nearest = known.min_by_key(distance).unwrap_or_default();

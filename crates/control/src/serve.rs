@@ -98,7 +98,7 @@ impl Handler<UnixPeer> for Control {
         self.answer(Caller::Unix { uid: peer.uid }, head, body).await
     }
 
-    fn refuse(&self, reason: Reason) -> Response<Full<Bytes>> {
+    fn refuse(&self, _peer: &UnixPeer, reason: Reason) -> Response<Full<Bytes>> {
         refusal(reason)
     }
 }
@@ -113,7 +113,7 @@ impl Handler<SocketAddr> for Control {
         self.answer(Caller::Tcp(*peer), head, body).await
     }
 
-    fn refuse(&self, reason: Reason) -> Response<Full<Bytes>> {
+    fn refuse(&self, _peer: &SocketAddr, reason: Reason) -> Response<Full<Bytes>> {
         refusal(reason)
     }
 }

@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,12 +26,30 @@ impl Origin {
 /// The thing after which a namespace is named; addresses are unique only within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "type", content = "id", rename_all = "lowercase")]
+#[serde(tag = "type", content = "id", rename_all = "kebab-case")]
 pub enum OriginScope {
     /// A router's namespace: the networks attached to this router, and no others.
     Router(RouterId),
     /// A network's own namespace.
     Network(NetworkId),
+    /// A network's namespace as OVN's agent makes it: to a lookup it is the network's; only the
+    /// header between proxy and agent is another.
+    OvnNetwork(NetworkId),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.scope, self.address)
+    }
+}
+
+impl fmt::Display for OriginScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Router(id) => write!(f, "router {id}"),
+            Self::Network(id) | Self::OvnNetwork(id) => write!(f, "network {id}"),
+        }
+    }
 }
 
 /// Who asks: the machine that an [`Origin`] belongs to.

@@ -2,6 +2,13 @@ use std::path::PathBuf;
 
 use innkeeper_wire::limits::CONNECTIONS_MAX;
 
+/// Descriptors that are kept for all but connections: namespaces' listeners, the database, logs.
+const DESCRIPTORS_KEPT: u64 = 128;
+/// A connection needs its own descriptor, and while it is answered one inward.
+const DESCRIPTORS_PER_CONNECTION: u64 = 2;
+/// With fewer a role would not be worth starting.
+const CONNECTIONS_MIN: usize = 16;
+
 /// What the proxy role is set up with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyConfig {
@@ -13,12 +20,39 @@ pub struct ProxyConfig {
     pub connections_max: usize,
 }
 
+impl ProxyConfig {
+    /// How many connections a process may serve that may have this many descriptors: without any
+    /// left, nobody could be let in and nobody asked, and one tenant could bring that about.
+    pub fn connections_within(descriptors: u64) -> usize {
+        let room = descriptors.saturating_sub(DESCRIPTORS_KEPT) / DESCRIPTORS_PER_CONNECTION;
+        usize::try_from(room).unwrap_or(usize::MAX).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX)
+    }
+}
+
 impl Default for ProxyConfig {
     fn default() -> Self {
         Self {
             netns_dir: PathBuf::from("/run/netns"),
             metadata_port: 9697,
             connections_max: CONNECTIONS_MAX,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_bound_connections() {
+        for (descriptors, connections) in [
+            (0, 16),
+            (256, 64),
+            (1_024, 448),
+            (20_000, CONNECTIONS_MAX),
+            (u64::MAX, CONNECTIONS_MAX),
+        ] {
+            assert_eq!(ProxyConfig::connections_within(descriptors), connections, "{descriptors}");
         }
     }
 }

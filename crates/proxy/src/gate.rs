@@ -1,14 +1,21 @@
 //! One namespace that is served, and how its connections are let in.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use innkeeper_model::OriginScope;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
-/// Connections of one namespace at once. Neutron's proxy takes as many; one tenant that holds all
-/// it can get leaves seven eighths of the role's connections to the others.
-const NAMESPACE_CONNECTIONS_MAX: usize = 1_024;
+use crate::crowd::Crowd;
+
+/// How much of the role's connections one namespace may have: one tenant that holds all it can get
+/// leaves seven eighths to the others. Of the full number it is as many as Neutron's proxy takes.
+const NAMESPACE_SHARE: usize = 8;
+/// How often, while there is no room, an idle connection is looked for: soon after one may go.
+pub(crate) const ROOM_POLL: Duration = Duration::from_millis(50);
 
 /// A served namespace.
 #[derive(Debug, Clone)]
@@ -21,14 +28,21 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(scope: OriginScope) -> Self {
-        let room = Arc::new(Semaphore::new(NAMESPACE_CONNECTIONS_MAX));
+    /// One of the namespaces of a role that serves `connections_max` connections in all.
+    pub(crate) fn new(scope: OriginScope, connections_max: usize) -> Self {
+        let room = Arc::new(Semaphore::new((connections_max / NAMESPACE_SHARE).max(1)));
         Self { scope, abandoned: CancellationToken::new(), room }
     }
 
-    /// Waits until the namespace may have one more connection.
-    pub(crate) async fn room(&self) -> Option<OwnedSemaphorePermit> {
-        // The semaphore is never closed.
-        Arc::clone(&self.room).acquire_owned().await.ok()
+    /// Waits until the namespace may have one more connection; idle ones of its own make room.
+    pub(crate) async fn room(&self, crowd: &Crowd) -> Option<OwnedSemaphorePermit> {
+        loop {
+            let room = Arc::clone(&self.room).acquire_owned();
+            match timeout(ROOM_POLL, room).await {
+                // The semaphore is never closed.
+                Ok(room) => return room.ok(),
+                Err(_elapsed) => crowd.make_room(Some(self.scope)),
+            }
+        }
     }
 }

@@ -1,24 +1,31 @@
 //! One request of a guest: stripped of all it says of itself, named by its origin, handed on.
 
-use std::{
-    fmt::{self, Display},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Response, request, uri::PathAndQuery};
 use http_body_util::Full;
-use innkeeper_model::{Origin, OriginScope};
+use innkeeper_model::Origin;
 use innkeeper_wire::{
     GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId, access_log::GuestLine, headers,
     limits::PROXY_HOLD, metrics::HopMetrics, server::Handler, target::path_of,
 };
 use tokio::time::{Instant, timeout_at};
 
+use crate::crowd::Place;
+
 /// How much later than its deadline an answer is still taken: the next hop answers when the
 /// deadline is there, and its reason says more than ours could.
 const LATE: Duration = Duration::from_millis(250);
+
+/// Who is at the other end of a connection.
+#[derive(Debug)]
+pub(crate) struct Guest {
+    /// What it is known by.
+    pub(crate) origin: Origin,
+    /// The connection's place among all.
+    pub(crate) place: Place,
+}
 
 /// Answers guests by asking the next hop.
 #[derive(Debug)]
@@ -33,13 +40,15 @@ impl<N> GuestHandler<N> {
     }
 }
 
-impl<N: NextHop<Origin>> Handler<Origin> for GuestHandler<N> {
+impl<N: NextHop<Origin>> Handler<Guest> for GuestHandler<N> {
     async fn handle(
         &self,
-        origin: &Origin,
+        guest: &Guest,
         head: request::Parts,
         body: Bytes,
     ) -> Response<Full<Bytes>> {
+        let _answering = guest.place.answering();
+        let origin = &guest.origin;
         let in_flight = self.metrics.begin();
         let request_id = RequestId::random();
         let target = path_of(&head.uri);
@@ -50,18 +59,18 @@ impl<N: NextHop<Origin>> Handler<Origin> for GuestHandler<N> {
         let took = in_flight.finish(answer.reason);
         let answer = answer.reported(Hop::Proxy, took);
         let target = target.unwrap_or_else(|_| PathAndQuery::from_static("/"));
-        let line =
-            GuestLine { request_id, method: &head.method, target: &target, source: Source(origin) };
+        let line = GuestLine { request_id, method: &head.method, target: &target, source: origin };
         line.log(&answer);
         answer.into_http(false)
     }
 
-    fn refuse(&self, reason: Reason) -> Response<Full<Bytes>> {
+    fn refuse(&self, guest: &Guest, reason: Reason) -> Response<Full<Bytes>> {
         // Counted and logged like any other: a guest that only sends nonsense is to be seen.
         self.metrics.begin().finish(reason);
         let answer = GuestResponse::refusal(reason, refusal_text(reason));
         tracing::info!(
             target: "guest",
+            source = %guest.origin,
             status = answer.status.as_u16(),
             reason = reason.as_str(),
             "a request was refused before it was whole"
@@ -102,18 +111,5 @@ fn refusal_text(reason: Reason) -> &'static str {
         Reason::BadRequest => "The request is malformed.\n",
         Reason::Overloaded => "Too many requests at once. Try again.\n",
         _ => "The request could not be answered because of an internal error.\n",
-    }
-}
-
-/// An origin as operators know it: the namespace and the address.
-struct Source<'a>(&'a Origin);
-
-impl Display for Source<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.0.address;
-        match self.0.scope {
-            OriginScope::Router(id) => write!(f, "router {id} {address}"),
-            OriginScope::Network(id) => write!(f, "network {id} {address}"),
-        }
     }
 }

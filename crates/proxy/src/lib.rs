@@ -11,6 +11,7 @@
 mod accept;
 mod config;
 mod connection;
+mod crowd;
 mod gate;
 mod handler;
 mod listen;

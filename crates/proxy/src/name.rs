@@ -11,9 +11,11 @@ pub(crate) fn read(name: &str, metadata_port: u16) -> Option<(OriginScope, Liste
         let scope = OriginScope::Router(router.parse().ok()?);
         return Some((scope, ListenAddress::Wildcard(metadata_port)));
     }
-    // OVN's namespace is a network's as well; only the header of OVN's own agent is another.
-    let network = name.strip_prefix("qdhcp-").or_else(|| name.strip_prefix("ovnmeta-"))?;
-    Some((OriginScope::Network(network.parse().ok()?), ListenAddress::Metadata))
+    let scope = match name.strip_prefix("ovnmeta-") {
+        Some(network) => OriginScope::OvnNetwork(network.parse().ok()?),
+        None => OriginScope::Network(name.strip_prefix("qdhcp-")?.parse().ok()?),
+    };
+    Some((scope, ListenAddress::Metadata))
 }
 
 #[cfg(test)]
@@ -29,7 +31,8 @@ mod tests {
         let read = |prefix: &str| read(&format!("{prefix}{ID}"), 9697);
         assert_eq!(read("qrouter-"), Some((router, ListenAddress::Wildcard(9697))));
         assert_eq!(read("qdhcp-"), Some((network, ListenAddress::Metadata)));
-        assert_eq!(read("ovnmeta-"), Some((network, ListenAddress::Metadata)));
+        let ovn = OriginScope::OvnNetwork(ID.parse().unwrap());
+        assert_eq!(read("ovnmeta-"), Some((ovn, ListenAddress::Metadata)));
         for other in ["", "snat-", "qrouter", "qrouter-x", "Qdhcp-", "qdhcp-qdhcp-"] {
             assert_eq!(read(other), None, "{other}");
         }

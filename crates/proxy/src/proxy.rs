@@ -24,6 +24,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     ListenError, ProxyConfig, ProxyStatus, accept,
+    crowd::Crowd,
     gate::Gate,
     handler::GuestHandler,
     status::{self, Troubles},
@@ -35,6 +36,7 @@ use crate::{
 pub struct Proxy<N> {
     config: ProxyConfig,
     connections: Connections,
+    crowd: Crowd,
     handler: Arc<GuestHandler<N>>,
     namespaces: Arc<AtomicUsize>,
     troubles: Troubles,
@@ -49,7 +51,8 @@ impl<N: NextHop<Origin>> Proxy<N> {
         register_connections(registry, Hop::Proxy, connections.clone());
         status::register(registry, &namespaces, &troubles);
         let handler = Arc::new(GuestHandler::new(next, metrics));
-        Self { config, connections, handler, namespaces, troubles }
+        let crowd = Crowd::default();
+        Self { config, connections, crowd, handler, namespaces, troubles }
     }
 
     /// Serves until `stop` is cancelled, then finishes what guests have begun to ask, up to the
@@ -118,11 +121,11 @@ impl<N: NextHop<Origin>> Proxy<N> {
         listeners: &TaskTracker,
         stop: &CancellationToken,
     ) -> Gate {
-        let gate = Gate::new(scope);
+        let gate = Gate::new(scope, self.config.connections_max);
         listeners.spawn(accept::serve(
             listener,
             gate.clone(),
-            self.connections.clone(),
+            (self.connections.clone(), self.crowd.clone()),
             Arc::clone(&self.handler),
             stop.clone(),
         ));

@@ -60,7 +60,11 @@ fn a_deleted_namespace_leaves_the_kernel_and_its_successor_is_served() {
                 // Made again between two scans: the old one must go all the same.
                 lab::ip("netns del guest");
                 lab::ip(&format!("netns add {namespace}"));
-                lab::wait_for("the old one to leave the kernel", PROMPT, || {
+                lab::wait_for("the connections of the old one to be dropped", PROMPT, || {
+                    running.proxy.status().connections == 0
+                });
+                // The kernel frees namespaces one after the other, everybody's in one queue.
+                lab::wait_for("the old one to leave the kernel", PATIENCE, || {
                     !lab::ip_succeeds("link show probe")
                 });
                 lab::ip(&format!("netns del {namespace}"));

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long one attempt waits for another connection's lock. With [`ATTEMPTS_FOR`] it ends well
-/// before the 6.5 s that a guest's request may spend in the store, so that the caller learns why.
+/// before the 7 s that the API holds a guest's request, so that the API learns why.
 const LOCK_WAIT: Duration = Duration::from_secs(3);
 /// How long attempts that fail at once are repeated; less than [`LOCK_WAIT`], so that one that
 /// waited is not.

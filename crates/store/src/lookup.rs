@@ -56,7 +56,9 @@ fn single(found: Vec<Found>) -> Result<PortOwner, LookupRefusal> {
 
 fn scope_exists(connection: &Connection, scope: OriginScope) -> Tried<bool> {
     let (sql, id) = match scope {
-        OriginScope::Network(id) => ("SELECT 1 FROM networks WHERE id = ?1", id.uuid()),
+        OriginScope::Network(id) | OriginScope::OvnNetwork(id) => {
+            ("SELECT 1 FROM networks WHERE id = ?1", id.uuid())
+        }
         OriginScope::Router(id) => {
             ("SELECT 1 FROM router_subnets WHERE router_id = ?1 LIMIT 1", id.uuid())
         }
@@ -66,7 +68,7 @@ fn scope_exists(connection: &Connection, scope: OriginScope) -> Tried<bool> {
 
 fn by_address(connection: &Connection, scope: OriginScope, address: IpAddr) -> Tried<Vec<Found>> {
     match scope {
-        OriginScope::Network(id) => query(
+        OriginScope::Network(id) | OriginScope::OvnNetwork(id) => query(
             connection,
             "SELECT p.id, p.instance_id, p.project_id
              FROM fixed_ips f JOIN ports p ON p.id = f.port_id
@@ -89,7 +91,7 @@ fn by_address(connection: &Connection, scope: OriginScope, address: IpAddr) -> T
 
 fn by_mac(connection: &Connection, scope: OriginScope, mac: MacAddress) -> Tried<Vec<Found>> {
     match scope {
-        OriginScope::Network(id) => query(
+        OriginScope::Network(id) | OriginScope::OvnNetwork(id) => query(
             connection,
             "SELECT id, instance_id, project_id FROM ports
              WHERE network_id = ?1 AND mac = ?2 LIMIT 2",

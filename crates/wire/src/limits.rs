@@ -39,8 +39,6 @@ pub const PROXY_HOLD: Duration = Duration::from_millis(8_000);
 pub const AGENT_HOLD: Duration = Duration::from_millis(7_500);
 /// How long the API holds a request whose store is away.
 pub const API_HOLD: Duration = Duration::from_millis(7_000);
-/// How long a read waits for the database.
-pub const STORE_HOLD: Duration = Duration::from_millis(6_500);
 /// How long a port that is not known yet is waited for: a machine may boot before its port is
 /// everywhere.
 pub const UNKNOWN_PORT_HOLD: Duration = Duration::from_secs(2);

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use innkeeper_model::Origin;
 use innkeeper_proxy::{Proxy, ProxyConfig};
-use innkeeper_wire::{NextHop, client::AgentClient};
+use innkeeper_wire::{NextHop, client::AgentClient, limits::CONNECTIONS_MAX};
 use prometheus_client::registry::Registry;
+use rustix::process::{Resource, getrlimit};
 
 use super::{
     Tasks,
@@ -32,10 +33,25 @@ pub(super) fn listen_in_namespaces<N: NextHop<Origin>>(
     let proxy_config = ProxyConfig {
         netns_dir: config.netns.dir.clone(),
         metadata_port: config.netns.metadata_port.get(),
-        ..ProxyConfig::default()
+        connections_max: connections_max(),
     };
     let proxy = Proxy::new(proxy_config, next, registry);
     tasks.listens(format!("the namespaces in {}", config.netns.dir.display()));
     let stop = tasks.stop();
     tasks.spawn("the proxy", async move { Ok(proxy.run(stop).await?) });
+}
+
+/// As many connections as the descriptors of this process allow.
+fn connections_max() -> usize {
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let connections = ProxyConfig::connections_within(descriptors);
+    if connections < CONNECTIONS_MAX {
+        tracing::warn!(
+            descriptors,
+            connections,
+            "the limit of open files leaves guests few connections: raise it to 20000 \
+             (LimitNOFILE= in the unit, --ulimit nofile= in a container)"
+        );
+    }
+    connections
 }

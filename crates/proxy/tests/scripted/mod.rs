@@ -16,7 +16,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
-use innkeeper_model::{Origin, OriginScope};
+use innkeeper_model::Origin;
 use innkeeper_proxy::{Proxy, ProxyConfig};
 use innkeeper_wire::{GuestRequest, GuestResponse, Hop, NextHop, Reason};
 use prometheus_client::{encoding::text::encode, registry::Registry};
@@ -47,10 +47,7 @@ impl NextHop<Origin> for Scripted {
 
 /// An origin in one line.
 pub(crate) fn said(origin: &Origin) -> String {
-    match origin.scope {
-        OriginScope::Router(id) => format!("router {id} {}", origin.address),
-        OriginScope::Network(id) => format!("network {id} {}", origin.address),
-    }
+    origin.to_string()
 }
 
 /// A proxy that runs in front of a scripted next hop.

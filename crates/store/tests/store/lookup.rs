@@ -34,6 +34,7 @@ async fn one_address_on_two_networks_is_two_machines() {
     let r2 = OriginScope::Router(world.router_on("r2", &[&green_subnet]).await);
     for (scope, instance) in [
         (OriginScope::Network(blue.id), web1),
+        (OriginScope::OvnNetwork(blue.id), web1),
         (OriginScope::Network(green.id), web2),
         (r1, web1),
         (r2, web2),

@@ -18,6 +18,7 @@ pub fn encode_origin(origin: &Origin, fields: &mut HeaderMap) {
     match origin.scope {
         OriginScope::Router(id) => fields.insert(NEUTRON_ROUTER_ID, id_value(&id)),
         OriginScope::Network(id) => fields.insert(NEUTRON_NETWORK_ID, id_value(&id)),
+        OriginScope::OvnNetwork(id) => fields.insert(OVN_NETWORK_ID, id_value(&id)),
     };
     fields.insert(FORWARDED_FOR, id_value(&origin.address));
 }
@@ -56,6 +57,8 @@ fn decode_scope(fields: &HeaderMap) -> Result<OriginScope, Reason> {
     let text = value.to_str().ok().ok_or(Reason::BadScopeHeader)?.trim_matches([' ', '\t']);
     let scope = if name == NEUTRON_ROUTER_ID {
         text.parse().map(OriginScope::Router)
+    } else if name == OVN_NETWORK_ID {
+        text.parse().map(OriginScope::OvnNetwork)
     } else {
         text.parse().map(OriginScope::Network)
     };
@@ -88,7 +91,7 @@ mod tests {
     fn each_proxy_is_understood() {
         for (name, scope) in [
             ("x-neutron-network-id", OriginScope::Network(ID.parse().unwrap())),
-            ("x-ovn-network-id", OriginScope::Network(ID.parse().unwrap())),
+            ("x-ovn-network-id", OriginScope::OvnNetwork(ID.parse().unwrap())),
             ("x-neutron-router-id", OriginScope::Router(ID.parse().unwrap())),
         ] {
             let origin = decode_origin(&fields(&[(name, ID), ("x-forwarded-for", "10.0.0.5")]));
@@ -161,12 +164,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(router: bool, id: u128, address: IpAddr) {
+        fn what_is_written_is_read(kind in 0..3, id: u128, address: IpAddr) {
             let uuid = uuid::Uuid::from_u128(id);
-            let scope = if router {
-                OriginScope::Router(RouterId::new(uuid))
-            } else {
-                OriginScope::Network(NetworkId::new(uuid))
+            let scope = match kind {
+                0 => OriginScope::Router(RouterId::new(uuid)),
+                1 => OriginScope::Network(NetworkId::new(uuid)),
+                _ => OriginScope::OvnNetwork(NetworkId::new(uuid)),
             };
             let origin = Origin::new(scope, address);
             let mut fields = HeaderMap::new();

@@ -4,7 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use tokio::{
@@ -26,10 +26,14 @@ pub(super) async fn answer<P, H: Handler<P>>(
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
+    // Whatever its target: a success would turn the connection into a tunnel at every hop.
+    if head.method == Method::CONNECT {
+        return closing(handler.refuse(peer, Reason::BadRequest));
+    }
     let body = match timeout(BODY_TIMEOUT, collect(body, budget)).await {
         Ok(Ok(body)) => body,
-        Ok(Err(reason)) => return closing(handler.refuse(reason)),
-        Err(_elapsed) => return closing(handler.refuse(Reason::SlowRequest)),
+        Ok(Err(reason)) => return closing(handler.refuse(peer, reason)),
+        Err(_elapsed) => return closing(handler.refuse(peer, Reason::SlowRequest)),
     };
     let answered =
         AssertUnwindSafe(async { handler.handle(peer, head, body.bytes).await }).catch_unwind();
@@ -37,7 +41,7 @@ pub(super) async fn answer<P, H: Handler<P>>(
         Ok(response) => response,
         Err(_panic) => {
             tracing::error!("a request's handler panicked; its guest is answered 500");
-            closing(handler.refuse(Reason::Internal))
+            closing(handler.refuse(peer, Reason::Internal))
         }
     }
 }

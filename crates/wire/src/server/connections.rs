@@ -26,8 +26,11 @@ use tokio_util::{
 };
 
 use super::{Handler, answer::answer, patient_io::PatientIo};
-use crate::limits::{
-    BODIES_BYTES_MAX, DRAIN, FIRST_REQUEST_GRACE, HEAD_BYTES_MAX, HEAD_TIMEOUT, HEADERS_MAX,
+use crate::{
+    Reason,
+    limits::{
+        BODIES_BYTES_MAX, DRAIN, FIRST_REQUEST_GRACE, HEAD_BYTES_MAX, HEAD_TIMEOUT, HEADERS_MAX,
+    },
 };
 
 /// The connections of one role: it counts them, lets no more than a maximum be served at once, and
@@ -139,7 +142,7 @@ impl Connections {
                 if !asked.load(Ordering::Relaxed)
                     && let Ok(ended) = timeout(FIRST_REQUEST_GRACE, &mut connection).await
                 {
-                    return note_end(ended);
+                    return note_end(ended, &*handler, &peer);
                 }
                 connection.as_mut().graceful_shutdown();
                 match timeout(DRAIN, connection).await {
@@ -148,7 +151,7 @@ impl Connections {
                 }
             }
         };
-        note_end(ended);
+        note_end(ended, &*handler, &peer);
     }
 }
 
@@ -172,9 +175,13 @@ fn protocol() -> http1::Builder {
     protocol
 }
 
-/// How connections end is their peers' affair: worth a line only to who looks for it.
-fn note_end(ended: hyper::Result<()>) {
+/// How connections end is their peers' affair: worth a line only to who looks for it. What was no
+/// HTTP has been answered by the protocol, but is counted as any refusal.
+fn note_end<P, H: Handler<P>>(ended: hyper::Result<()>, handler: &H, peer: &P) {
     if let Err(error) = ended {
+        if error.is_parse() || error.is_parse_too_large() {
+            drop(handler.refuse(peer, Reason::BadRequest));
+        }
         tracing::debug!(%error, "a connection ended early");
     }
 }

@@ -27,8 +27,9 @@ pub trait Handler<Peer>: Send + Sync + 'static {
         body: Bytes,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 
-    /// A refusal that the server itself must send (413, 408, 500 …), in this service's form.
-    fn refuse(&self, reason: Reason) -> Response<Full<Bytes>> {
+    /// A refusal of the server itself (400, 413, 408, 500 …), in this service's form. Asked for
+    /// once per refused request: the place to count and log them.
+    fn refuse(&self, _peer: &Peer, reason: Reason) -> Response<Full<Bytes>> {
         GuestResponse::refusal(reason, refusal_text(reason)).into_http(false)
     }
 }
