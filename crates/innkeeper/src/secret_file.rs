@@ -22,7 +22,7 @@ const OTHERS: u32 = 0o007;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretFileError {
     /// There is no such file.
-    #[error("there is no {what} at {}: {make}", path.display())]
+    #[error("{what} is not at {}: {make}", path.display())]
     Missing { what: &'static str, path: PathBuf, make: &'static str },
     /// It cannot be read.
     #[error("cannot read {what} from {}: {error}", path.display())]

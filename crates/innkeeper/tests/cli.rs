@@ -89,6 +89,27 @@ fn init_makes_everything_once() {
 }
 
 #[test]
+fn init_revokes_tokens_when_told_to() {
+    let here = Installation::new();
+    let address = "127.0.0.1:0";
+    let api = here.start("api", &["--api-listen", address, "--control-listen", address]);
+    let url = api.control_url();
+    let list = ["project", "list", "--control-url", &url, "--control-token-file"];
+    let with = |file: &str| here.run(&[&list[..], &[here.path(file).to_str().unwrap()]].concat());
+    fs::copy(here.path("admin.token"), here.path("seen.token")).unwrap();
+    assert!(with("seen.token").status.success());
+
+    let directory = here.path("").to_str().unwrap().to_owned();
+    let output = here.run(&["init", "--dir", &directory, "--revoke-tokens"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("revoked 2 tokens"), "{}", stdout(&output));
+    let refused = with("seen.token");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("is not known"), "{}", stderr(&refused));
+    assert!(with("admin.token").status.success(), "the new one opens");
+}
+
+#[test]
 fn init_says_when_a_token_is_of_another_database() {
     let here = Installation::new();
     fs::remove_file(here.path("innkeeper.db")).unwrap();

@@ -74,9 +74,7 @@ fn tokens_are_asked_for_over_tcp_and_have_their_scope() {
     let here = Installation::new();
     let flags = ["--api-listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0"];
     let api = here.start("api", &flags);
-    let log = api.log();
-    let url = log.split(['"', ' ', ',']).find(|word| word.ends_with("/v1")).expect("it says where");
-    let url = url.trim_end_matches("/v1").trim_start_matches("listening=");
+    let url = api.control_url();
     let file = |name: &str| here.path(name).display().to_string();
     let list = |token: &str| {
         format!("network list --control-url {url} --control-token-file {}", file(token))

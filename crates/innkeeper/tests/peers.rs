@@ -1,11 +1,11 @@
 //! Beside OpenStack's own parts: haproxy as Neutron configures it, in place of our proxy.
 
-mod common;
+mod tenants;
 
 use std::fs;
 
-use common::{META_DATA, isolated_tenant, routed_tenant, world};
 use innkeeper_lab::{LabError, Process, Program, World, isolated};
+use tenants::{META_DATA, isolated_tenant, routed_tenant, world};
 
 #[test]
 fn haproxy_in_place_of_our_proxy_is_answered() {

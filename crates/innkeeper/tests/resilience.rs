@@ -1,6 +1,6 @@
 //! What happens when roles crash, namespaces vanish and a thousand guests come at once.
 
-mod common;
+mod tenants;
 
 use std::{
     collections::BTreeSet,
@@ -14,9 +14,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{META_DATA, Plugged, isolated_tenant, recorder::Recorder, routed_tenant, world};
 use innkeeper_lab::{LabError, isolated, read_reply, wait_until};
 use rustix::process::{Resource, getrlimit, setrlimit};
+use tenants::{META_DATA, Plugged, isolated_tenant, recorder::Recorder, routed_tenant, world};
 
 #[test]
 fn a_body_in_many_segments_arrives_whole_at_an_api_of_another_make() {

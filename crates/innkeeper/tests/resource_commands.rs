@@ -122,7 +122,10 @@ fn the_first_steps_work_as_written() {
     let port = its[0]["id"].as_str().expect("an id");
     operator.done(&format!("floating-ip create 203.0.113.7 --port {port}"));
     assert_eq!(operator.json("floating-ip show 203.0.113.7")["port_id"], port);
-    assert!(operator.done("instance list").contains("web1"));
+    for command in ["instance list", "instance show web1"] {
+        let text = operator.done(command);
+        assert!(text.contains("blue=10.0.0.3, 2001:db8::"), "{command}: {text}");
+    }
     operator.done("instance set web1 --property role=db");
     assert_eq!(operator.json("instance show web1")["metadata"]["role"], "db");
     operator.done("instance delete web1");
@@ -166,7 +169,7 @@ fn refusals_have_their_exit_codes_and_say_what_to_do() {
     assert_eq!(operator.run("network create").status.code(), Some(2));
     let (code, error) = operator.refused("network list --control-socket /nonexistent/c.sock");
     assert_eq!(code, 75, "{error}");
-    assert!(error.contains("is `innkeeper serve` running?"), "{error}");
+    assert!(error.contains("is `innkeeper serve` or `innkeeper api` running?"), "{error}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! No guest ever reads another tenant's document, whatever addresses they share and whatever it
 //! writes into its request.
 
-mod common;
+mod tenants;
 
 use std::{
     sync::{
@@ -12,8 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{META_DATA, Plugged, isolated_tenant, plug_in, routed_tenant, world};
 use innkeeper_lab::{LabError, Machine, World, isolated};
+use tenants::{META_DATA, Plugged, isolated_tenant, plug_in, routed_tenant, world};
 
 #[test]
 fn tenants_of_one_range_get_their_own_documents_from_three_processes() {

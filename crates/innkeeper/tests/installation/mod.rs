@@ -125,6 +125,13 @@ impl Running {
         text
     }
 
+    /// Where its control API listens on TCP, as its log says.
+    pub(crate) fn control_url(&self) -> String {
+        let log = self.log();
+        let url = log.split(['"', ' ', ',', '=']).find_map(|word| word.strip_suffix("/v1"));
+        url.expect("it says where it listens").to_owned()
+    }
+
     /// Its arguments and environment, as every process of its user can read them.
     pub(crate) fn visible(&self) -> String {
         let proc = Path::new("/proc").join(self.child.id().to_string());
