@@ -273,7 +273,7 @@ impl Client {
     }
 
     fn unavailable(&self, error: ExchangeError) -> ControlError {
-        let is_running = "is `innkeeper serve` running?";
+        let is_running = "is `innkeeper serve` or `innkeeper api` running?";
         let (advice, cause) = match error {
             ExchangeError::Connect(error) => (advice(&error, is_running), error_text(&error)),
             ExchangeError::Lost(cause) => {

@@ -12,7 +12,10 @@ async fn a_missing_socket_is_reported_with_advice() {
     assert!(error.is_unavailable(), "{error:?}");
     let text = error.to_string();
     assert!(text.starts_with("control API at /"), "{text}");
-    assert!(text.ends_with("is `innkeeper serve` running? (no such socket)"), "{text}");
+    assert!(
+        text.ends_with("is `innkeeper serve` or `innkeeper api` running? (no such socket)"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -51,8 +51,9 @@ pub(crate) fn mend(
 
 fn raise_loopback(inside: &Netlink, report: &mut ReconcileReport) -> Result<(), HostError> {
     let Some(link) = inside.link("lo")?.filter(|link| !link.up) else { return Ok(()) };
+    inside.change("lo", LinkUnspec::new_with_index(link.index).up().build())?;
     report.changed("lo", "brought up");
-    inside.change("lo", LinkUnspec::new_with_index(link.index).up().build())
+    Ok(())
 }
 
 fn mend_link(

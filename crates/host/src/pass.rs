@@ -115,8 +115,9 @@ impl Reconciler {
         let namespace = match self.namespaces.open(name)? {
             Some(namespace) => namespace,
             None => {
+                let made = self.namespaces.create(name)?;
                 report.changed(name, "made namespace");
-                self.namespaces.create(name)?
+                made
             }
         };
         let mut within = ReconcileReport::default();

@@ -201,6 +201,26 @@ fn one_failing_network_does_not_stop_the_others() {
     });
 }
 
+#[test]
+fn what_could_not_be_made_is_not_reported_as_made() {
+    lab::run_async("what_could_not_be_made_is_not_reported_as_made", async || {
+        let host = Host::new(HostConfig::default());
+        let network = hosted_network("br", "10.0.0.2/24", true);
+        let names = Names::of_network(&network);
+        let in_the_way = std::path::Path::new("/run/netns").join(&names.namespace);
+        std::fs::create_dir_all(&in_the_way).expect("a directory of that name");
+        let topology = Topology { generation: 1, networks: vec![network], routers: Vec::new() };
+        let report = host.reconcile(&topology).await;
+        assert_eq!(report.failures.len(), 1, "{:#?}", report.failures);
+        let made: Vec<_> =
+            report.changes.iter().filter(|change| change.item == names.namespace).collect();
+        assert!(made.is_empty(), "{made:#?}");
+
+        std::fs::remove_dir(&in_the_way).expect("it can go");
+        assert_settled(&host.reconcile(&topology).await);
+    });
+}
+
 fn assert_settled(report: &ReconcileReport) {
     assert!(report.is_settled(), "{:#?}", report.failures);
 }

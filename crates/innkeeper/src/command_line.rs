@@ -77,7 +77,8 @@ pub(crate) enum Command {
     Proxy(ConfigArgs),
     /// Run the host role: makes this machine's namespaces, links, addresses and redirections.
     ///
-    /// Needs CAP_NET_ADMIN and CAP_SYS_ADMIN, and no access to the database.
+    /// Needs root, or CAP_NET_ADMIN and CAP_SYS_ADMIN with a namespace directory of its own user's
+    /// (netns.dir); and no access to the database.
     Host(ConfigArgs),
     /// Show the whole path on this machine: two tenants, one address range, each its own document.
     ///

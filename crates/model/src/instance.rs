@@ -256,17 +256,10 @@ impl NewInstance {
         }
         check_count("networks", self.networks.len(), limits::PORTS_PER_INSTANCE_MAX)?;
         check_count("block_devices", self.block_devices.len(), limits::DEVICES_MAX)?;
-        check_count("devices", self.devices.len(), limits::DEVICES_MAX)?;
         check_count("numa_cells", self.numa_cells.len(), limits::DEVICES_MAX)?;
-        self.block_devices
-            .iter()
-            .filter_map(|device| device.tag.as_deref())
-            .chain(
-                self.devices
-                    .iter()
-                    .flat_map(|device| device.tags.iter().flatten().map(String::as_str)),
-            )
-            .try_for_each(|tag| port::check_tag("devices", tag))
+        let mut tags = self.block_devices.iter().filter_map(|device| device.tag.as_deref());
+        tags.try_for_each(|tag| port::check_tag("block_devices", tag))?;
+        check_devices(&self.devices)
     }
 }
 
@@ -310,7 +303,7 @@ impl InstanceChange {
         if let Some(zone) = &self.availability_zone {
             text::check_text("availability_zone", zone, limits::NAME_CHARS_MAX)?;
         }
-        check_count("devices", self.devices.as_ref().map_or(0, Vec::len), limits::DEVICES_MAX)
+        self.devices.as_deref().map_or(Ok(()), check_devices)
     }
 }
 
@@ -373,9 +366,15 @@ fn check_reservation_id(id: Option<&str>) -> Result<(), Invalid> {
     }
 }
 
+fn check_devices(devices: &[Device]) -> Result<(), Invalid> {
+    check_count("devices", devices.len(), limits::DEVICES_MAX)?;
+    let mut tags = devices.iter().flat_map(|device| device.tags.iter().flatten());
+    tags.try_for_each(|tag| port::check_tag("devices", tag))
+}
+
 fn check_count(field: &str, count: usize, max: usize) -> Result<(), Invalid> {
     if count > max {
-        return Err(Invalid::new(field, format!("has {count}; at most {max} are allowed")));
+        return Err(Invalid::new(field, format!("has {count} items; at most {max} are allowed")));
     }
     Ok(())
 }
@@ -405,7 +404,7 @@ mod tests {
             (0..limits::METADATA_ITEMS_MAX).map(|n| (format!("k{n}"), "v".repeat(255))).collect();
         instance.validate().expect("just fits");
         instance.metadata.insert("one-more".to_owned(), String::new());
-        assert_eq!(refusal(&instance), "metadata: has 129; at most 128 are allowed");
+        assert_eq!(refusal(&instance), "metadata: has 129 items; at most 128 are allowed");
         instance.metadata = [("role".to_owned(), "v".repeat(256))].into_iter().collect();
         assert!(refusal(&instance).starts_with("metadata[role]: has 256 characters"));
     }
@@ -433,6 +432,17 @@ mod tests {
             let refused = refusal(&instance);
             assert!(refused.starts_with(field), "{refused} should name {field}");
         }
+    }
+
+    #[test]
+    fn tags_of_devices_have_the_same_rules_in_a_change() {
+        let device = r#"{"type":"nic","mac":"fa:16:3e:00:00:01","tags":["a,b"]}"#;
+        let device: Device = serde_json::from_str(device).expect("a device");
+        let change = InstanceChange { devices: Some(vec![device.clone()]), ..Default::default() };
+        let refused = change.validate().expect_err("a tag with a comma").to_string();
+        let instance = NewInstance { devices: vec![device], ..web1() };
+        assert_eq!(refused, refusal(&instance));
+        assert!(refused.starts_with("devices: "), "{refused}");
     }
 
     #[test]

@@ -132,9 +132,20 @@ impl NewSubnet {
         check_gateway(&self.cidr, self.gateway_ip)?;
         check_dns(&self.dns_nameservers)?;
         check_host_routes(&self.cidr, &self.host_routes)?;
-        let ipv6_only = self.ipv6_address_mode.is_some() || self.ipv6_ra_mode.is_some();
-        if ipv6_only && self.cidr.addr().is_ipv4() {
-            return Err(Invalid::new("ipv6_address_mode", "is for IPv6 subnets only"));
+        self.check_ipv6_modes()
+    }
+
+    fn check_ipv6_modes(&self) -> Result<(), Invalid> {
+        let (addresses, announced) = (self.ipv6_address_mode, self.ipv6_ra_mode);
+        let modes = [("ipv6_address_mode", addresses), ("ipv6_ra_mode", announced)];
+        let given = modes.iter().find(|(_, mode)| mode.is_some());
+        if let (Some((field, _)), true) = (given, self.cidr.addr().is_ipv4()) {
+            return Err(Invalid::new(*field, "is for IPv6 subnets only"));
+        }
+        // A guest would do as it is told and never get the address that its port has.
+        if addresses.is_some() && announced.is_some() && addresses != announced {
+            let reason = "is not the same as ipv6_address_mode: give both alike, or only one";
+            return Err(Invalid::new("ipv6_ra_mode", reason));
         }
         Ok(())
     }
@@ -291,6 +302,24 @@ mod tests {
             let mut subnet = subnet("10.0.0.0/24");
             subnet.gateway_ip = bad.parse().ok();
             assert!(subnet.validate().is_err(), "{bad} was accepted");
+        }
+    }
+
+    #[test]
+    fn ipv6_modes_are_for_ipv6_and_alike() {
+        use Ipv6Mode::{Dhcpv6Stateful, Slaac};
+        for (cidr, addresses, announced, refused) in [
+            ("2001:db8::/64", Some(Slaac), Some(Slaac), None),
+            ("2001:db8::/64", Some(Slaac), None, None),
+            ("2001:db8::/64", None, Some(Slaac), None),
+            ("2001:db8::/64", Some(Slaac), Some(Dhcpv6Stateful), Some("ipv6_ra_mode")),
+            ("10.0.0.0/24", Some(Slaac), None, Some("ipv6_address_mode")),
+            ("10.0.0.0/24", None, Some(Slaac), Some("ipv6_ra_mode")),
+        ] {
+            let (ipv6_address_mode, ipv6_ra_mode) = (addresses, announced);
+            let subnet = NewSubnet { ipv6_address_mode, ipv6_ra_mode, ..subnet(cidr) };
+            let field = subnet.validate().err().map(|invalid| invalid.field);
+            assert_eq!(field.as_deref(), refused, "{cidr} {addresses:?} {announced:?}");
         }
     }
 }

@@ -10,6 +10,7 @@ use innkeeper_model::{
 };
 
 use super::{
+    addresses::Addresses,
     arguments::{
         IfNotExists, ListArgs, Which, WhichOnes, key_value, properties, read_file, read_text,
     },
@@ -134,11 +135,12 @@ pub(crate) struct Metadata {
 pub(crate) async fn run(session: &Session<'_>, command: InstanceCommand) -> Result<(), CliError> {
     match command {
         InstanceCommand::Create(args) => create(session, *args).await,
-        InstanceCommand::List(args) => session.list::<Instance>(&args).await,
-        InstanceCommand::Show(which) => session.show::<Instance>(&which.name).await,
+        InstanceCommand::List(args) => list(session, &args).await,
+        InstanceCommand::Show(which) => show(session, &session.find(&which.name).await?).await,
         InstanceCommand::Set(args) => {
-            let name = args.which.name.clone();
-            session.set::<Instance>(&name, &change(args)?).await
+            let id = session.id_of::<Instance>(&args.which.name).await?;
+            let changed = session.client.update::<Instance>(&id, &change(args)?).await?;
+            show(session, &changed).await
         }
         InstanceCommand::Delete(which) => session.delete::<Instance>(&which.names).await,
         InstanceCommand::Metadata(args) => metadata(session, &args).await,
@@ -170,7 +172,31 @@ async fn create(session: &Session<'_>, args: Create) -> Result<(), CliError> {
         new.admin_password = Some(Secret::new(read_text(file)?.trim_end_matches(['\r', '\n'])));
     }
     new.validate()?;
-    session.create::<Instance>(&new, &args.name, args.existing.if_not_exists).await
+    let may_exist = args.existing.if_not_exists;
+    let (instance, _) = session.made::<Instance>(&new, &args.name, may_exist).await?;
+    show(session, &instance).await
+}
+
+async fn list(session: &Session<'_>, args: &ListArgs) -> Result<(), CliError> {
+    let instances = session.listed::<Instance>(args).await?;
+    if !session.output.is_for_people() {
+        return session.output.list(&instances);
+    }
+    let project = (!args.all_projects).then(|| session.project.clone());
+    let addresses = Addresses::fetch(session, project).await?;
+    session
+        .output
+        .list_with(&instances, &["Addresses"], |instance| vec![addresses.of_instance(instance)])
+}
+
+/// The instance and, for people, where it is plugged in.
+async fn show(session: &Session<'_>, instance: &Instance) -> Result<(), CliError> {
+    if !session.output.is_for_people() {
+        return session.output.show(instance);
+    }
+    let addresses = Addresses::fetch(session, Some(instance.project_id.clone())).await?;
+    let addresses = addresses.of_instance(instance);
+    session.output.show_with(instance, Some(("addresses", addresses)))
 }
 
 fn change(args: Set) -> Result<InstanceChange, CliError> {

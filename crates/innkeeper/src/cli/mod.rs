@@ -1,5 +1,6 @@
 //! The operator's commands on resources: a client of the control API, in OpenStack's words.
 
+mod addresses;
 mod arguments;
 mod error;
 mod flavor;

@@ -29,21 +29,46 @@ pub(crate) trait Shown: Resource {
 }
 
 impl OutputOptions {
+    /// Whether people read it, and not programs.
+    pub(crate) fn is_for_people(&self) -> bool {
+        self.output == Format::Table
+    }
+
     /// Writes a list.
     pub(crate) fn list<R: Shown>(&self, all: &[R]) -> Result<(), CliError> {
+        self.list_with(all, &[], |_| Vec::new())
+    }
+
+    /// Writes a list with further columns for people.
+    pub(crate) fn list_with<R: Shown>(
+        &self,
+        all: &[R],
+        heads: &[&str],
+        cells: impl Fn(&R) -> Vec<String>,
+    ) -> Result<(), CliError> {
         if self.output == Format::Json {
             return write_json(all);
         }
         let rows = all.iter().map(|one| {
             let mut row = vec![one.id().to_string(), one.name()];
             row.extend(one.columns());
+            row.extend(cells(one));
             row
         });
-        write_table(["ID", "Name"].iter().chain(R::COLUMNS), rows)
+        write_table(["ID", "Name"].iter().chain(R::COLUMNS).chain(heads), rows)
     }
 
     /// Writes one.
     pub(crate) fn show<R: Shown>(&self, one: &R) -> Result<(), CliError> {
+        self.show_with(one, None)
+    }
+
+    /// Writes one with a further field for people.
+    pub(crate) fn show_with<R: Shown>(
+        &self,
+        one: &R,
+        further: Option<(&str, String)>,
+    ) -> Result<(), CliError> {
         if self.output == Format::Json {
             return write_json(one);
         }
@@ -53,7 +78,8 @@ impl OutputOptions {
         let rows = fields.iter().map(|(name, value)| {
             vec![name.clone(), one.field(name).unwrap_or_else(|| shown(name, value))]
         });
-        write_table(["Field", "Value"].iter(), rows)
+        let further = further.map(|(name, value)| vec![name.to_owned(), value]);
+        write_table(["Field", "Value"].iter(), rows.chain(further))
     }
 
     /// Says what was done where there is nothing to show; programs have the exit code.

@@ -5,8 +5,8 @@ mod new_file;
 
 use std::{
     fmt::Write as _,
-    fs::DirBuilder,
-    io::Write as _,
+    fs::{self, DirBuilder},
+    io::{self, Write as _},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
@@ -42,11 +42,18 @@ pub(crate) struct InitArgs {
     /// For a trial beside an installation, or without root.
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     dir: Option<PathBuf>,
+    /// Make new tokens; those made before open nothing any more.
+    ///
+    /// For a token that somebody else may have seen. A running API obeys at once, so every agent
+    /// and host that uses a token needs the new one.
+    #[arg(long)]
+    revoke_tokens: bool,
 }
 
 /// Makes what is missing and says what it did and what to do next.
 pub(crate) fn run(args: &InitArgs) -> anyhow::Result<()> {
     let place = Place::of(args)?;
+    let revoke_tokens = args.revoke_tokens;
     let mut done = Done::default();
     make_directory(&place.directory)?;
     let configuration = make_file(&place.file, PUBLIC_FILE, place.configuration().as_bytes())?;
@@ -56,9 +63,9 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<()> {
     let (config, _) = args.given(command_line::variables()).load()?;
     make_shared_secret(&config, &mut done)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(make_database(&config, &place, &mut done))?;
+    runtime.block_on(make_database(&config, &place, revoke_tokens, &mut done))?;
 
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     // A closed standard output undoes nothing of what was made.
     let _ = out.write_all(done.told(&place).as_bytes());
     Ok(())
@@ -169,7 +176,12 @@ fn make_shared_secret(config: &Config, done: &mut Done) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn make_database(config: &Config, place: &Place, done: &mut Done) -> anyhow::Result<()> {
+async fn make_database(
+    config: &Config,
+    place: &Place,
+    revoke_tokens: bool,
+    done: &mut Done,
+) -> anyhow::Result<()> {
     let StoreLocation::File(path) = &config.store.path else {
         let _ = writeln!(
             done.0,
@@ -183,16 +195,39 @@ async fn make_database(config: &Config, place: &Place, done: &mut Done) -> anyho
     let outcome = if path.exists() { Outcome::Kept } else { Outcome::Made };
     let store = Store::open(&config.store.path).await?;
     done.note(outcome, path, "the database, its schema up to date");
-    for (scope, name, what) in [
+    let tokens = [
         (TokenScope::Admin, "admin.token", "a token of scope admin: everything, over TCP"),
         (TokenScope::Agent, "agent.token", "a token of scope agent: what agents and hosts need"),
-    ] {
+    ];
+    if revoke_tokens {
+        let files = tokens.map(|(_, name, _)| place.directory.join(name));
+        let revoked = self::revoke_tokens(&store, &files).await?;
+        let _ = writeln!(done.0, "revoked {revoked} tokens: they open nothing any more");
+    }
+    for (scope, name, what) in tokens {
         let path = place.directory.join(name);
         let outcome = make_token(&store, scope, &path).await?;
         done.note(outcome, &path, what);
     }
     store.close().await;
     Ok(())
+}
+
+/// Makes every token of the database useless and removes the files of those made here.
+async fn revoke_tokens(store: &Store, files: &[PathBuf]) -> anyhow::Result<usize> {
+    let known = store.token_list().await?;
+    for record in &known {
+        store.token_delete(record.id).await?;
+    }
+    for file in files {
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", file.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(known.len())
 }
 
 /// Makes a token unless its file is there; one that the database does not know is of no use.
