@@ -87,7 +87,7 @@ impl<N: NextHop<Identity>> Agent<N> {
             instance: owner.instance,
             project: owner.project,
             address: Some(request.who.address),
-            address_vouched: true,
+            vouched_port: Some(owner.port),
         };
         let mut response = self.next.call(request.clone().identified(identity, deadline)).await;
         response.instance = Some(owner.instance);

@@ -38,7 +38,7 @@ async fn a_machine_is_known_by_network_and_by_router() {
     }
     for asked in world.asked() {
         assert_eq!(asked.who.address, Some("10.0.0.9".parse().unwrap()));
-        assert!(asked.who.address_vouched);
+        assert!(asked.who.vouched_port.is_some());
         assert_eq!(asked.who.project.as_str(), "default");
     }
 }

@@ -60,7 +60,7 @@ impl Api {
         }
         match who.address {
             // The address was another machine's a moment ago, or is by now.
-            Some(address) if who.address_vouched && !addresses::belongs_to(address, &record) => {
+            Some(address) if !addresses::still_hold(address, who.vouched_port, &record) => {
                 Err(Reason::StaleAddress)
             }
             _ => Ok(record),

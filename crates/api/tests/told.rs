@@ -80,7 +80,7 @@ fn secret() -> SharedSecret {
 
 fn signed(instance: InstanceId) -> HeaderMap {
     let project = "acme".parse().unwrap();
-    let who = Identity { instance, project, address: None, address_vouched: false };
+    let who = Identity { instance, project, address: None, vouched_port: None };
     let mut fields = HeaderMap::new();
     headers::encode_identity(&who, &secret(), false, &mut fields);
     fields

@@ -80,7 +80,7 @@ fn identity(record: &GuestRecord) -> Identity {
         instance: record.instance.id,
         project: record.instance.project_id.clone(),
         address: subnets.flat_map(|subnet| &subnet.ips).map(|ip| ip.address).next(),
-        address_vouched: false,
+        vouched_port: None,
     }
 }
 

@@ -144,7 +144,7 @@ async fn instances_and_what_their_guests_are_served() {
 
     let answer = client.instance_metadata(made.id, "/a%20b/c?recursive=true&x").await;
     let answer = answer.expect("an answer");
-    let expected = format!("GET /a%20b/c?recursive=true&x {} p1 Some({address}) false", made.id);
+    let expected = format!("GET /a%20b/c?recursive=true&x {} p1 Some({address}) None", made.id);
     assert_eq!(String::from_utf8_lossy(&answer.body), expected);
     assert_eq!((answer.status.as_u16(), answer.reason.as_str()), (200, "served"));
     assert_eq!(answer.content_type.as_deref(), Some("text/plain; charset=UTF-8"));

@@ -150,6 +150,7 @@ fn what_a_guest_writes_is_never_believed() {
             ("X-Metadata-Provider", victim.network.as_str()),
             ("X-Metadata-Provider-Signature", "00"),
             ("X-Innkeeper-Address", victim.address.as_str()),
+            ("X-Innkeeper-Port", victim.port.as_str()),
             ("X-Innkeeper-Signature", "00"),
             ("X-Innkeeper-Request-Id", "req-00000000-0000-4000-8000-000000000000"),
         ];

@@ -61,9 +61,10 @@ pub struct Identity {
     pub project: ProjectId,
     /// The address it asked from, if the hop before said so.
     pub address: Option<IpAddr>,
-    /// Whether the hop before vouches for the address, so that an address which is not (or no
-    /// longer) the machine's must be refused. Neutron's agent vouches for nothing.
-    pub address_vouched: bool,
+    /// The port that has the address, if the hop before vouches for it: unless the port is the
+    /// machine's and still has the address, the asker must be refused. Neutron's agent vouches for
+    /// nothing.
+    pub vouched_port: Option<PortId>,
 }
 
 /// The port behind an [`Origin`], with its machine.

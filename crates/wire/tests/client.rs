@@ -41,7 +41,7 @@ fn identity() -> Identity {
         instance: "00000000-0000-4000-8000-000000000001".parse().unwrap(),
         project: "acme".parse().unwrap(),
         address: Some("10.0.0.5".parse().unwrap()),
-        address_vouched: true,
+        vouched_port: Some("00000000-0000-4000-8000-0000000000aa".parse().unwrap()),
     }
 }
 
@@ -233,7 +233,7 @@ async fn nova_gets_what_neutrons_agent_sends() {
     assert_eq!(fields[header::HOST], server.address.to_string());
     assert_eq!(fields[header::ACCEPT], "*/*");
     let read = decode_identity(fields, &secret()).unwrap();
-    assert_eq!(read, Identity { address_vouched: false, ..identity() });
+    assert_eq!(read, Identity { vouched_port: None, ..identity() });
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ async fn ask(server: &Server, tls: &ClientTls, patience: Duration) -> (StatusCod
         instance: "00000000-0000-4000-8000-000000000001".parse().unwrap(),
         project: "acme".parse().unwrap(),
         address: None,
-        address_vouched: false,
+        vouched_port: None,
     };
     let answer = client.call(guest_request(who, Method::GET, "/a", b"", patience)).await;
     (answer.status, answer.reason)

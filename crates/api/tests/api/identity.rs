@@ -6,7 +6,7 @@ use crate::harness::{SECRET, World, ask, project};
 use http::{HeaderMap, Method, StatusCode, header};
 use innkeeper_model::{
     Identity, InstanceId, NetworkRequest, NewFlavor, NewInstance, NewNetwork, NewProject,
-    NewSubnet, ProjectId,
+    NewSubnet, PortId, ProjectId,
 };
 use innkeeper_wire::{
     GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId, headers, limits::API_HOLD,
@@ -19,6 +19,7 @@ struct Web {
     world: World,
     id: InstanceId,
     address: IpAddr,
+    port: PortId,
 }
 
 impl Web {
@@ -42,11 +43,13 @@ impl Web {
         let id = store.instance_create(draft).await.unwrap().id;
         let record = store.guest_record(id).await.unwrap().unwrap();
         let address = record.network_info[0].network.subnets[0].ips[0].address;
-        Self { world, id, address }
+        let port = record.network_info[0].id.parse().unwrap();
+        Self { world, id, address, port }
     }
 
-    fn identity(&self, address: Option<IpAddr>, address_vouched: bool) -> Identity {
-        Identity { instance: self.id, project: project(), address, address_vouched }
+    fn identity(&self, address: Option<IpAddr>, vouched: bool) -> Identity {
+        let vouched_port = vouched.then_some(self.port);
+        Identity { instance: self.id, project: project(), address, vouched_port }
     }
 
     async fn call(&self, who: Identity, method: Method, target: &str) -> GuestResponse {
@@ -142,6 +145,10 @@ async fn only_a_vouched_address_must_be_the_machines() {
         let unvouched = web.get(web.identity(foreign, false), INSTANCE_ID).await;
         assert_eq!(unvouched.reason, Reason::Served, "Neutron's agent vouches for nothing");
     }
+    // The machine has the address, but on another port than the one the agent found it on.
+    let elsewhere =
+        Identity { vouched_port: Some(PortId::random()), ..web.identity(Some(web.address), true) };
+    assert_eq!(web.get(elsewhere, INSTANCE_ID).await.reason, Reason::StaleAddress);
 }
 
 #[tokio::test]

@@ -2,18 +2,18 @@
 //! our own that covers what Nova's signature leaves uncovered.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use innkeeper_model::{Identity, InstanceId, ProjectId};
+use innkeeper_model::{Identity, InstanceId, PortId, ProjectId};
 
 use super::{
-    ADDRESS, FORWARDED_FOR, INSTANCE_ID, INSTANCE_ID_SIGNATURE, SIGNATURE, TENANT_ID, id_value,
-    parse_forwarded_address,
+    ADDRESS, FORWARDED_FOR, INSTANCE_ID, INSTANCE_ID_SIGNATURE, PORT, SIGNATURE, TENANT_ID,
+    id_value, parse_forwarded_address,
 };
 use crate::{
     Reason,
     signature::{HexSignature, SharedSecret},
 };
 
-/// Writes the identity as Neutron's agent does. With `vouch` it adds our own address and
+/// Writes the identity as Neutron's agent does. With `vouch` it adds our own address, port and
 /// signature, which only an API of ours understands.
 pub fn encode_identity(
     identity: &Identity,
@@ -27,10 +27,12 @@ pub fn encode_identity(
     fields.insert(TENANT_ID, id_value(&identity.project));
     let Some(address) = identity.address else { return };
     let address = id_value(&address);
-    if vouch && identity.address_vouched {
-        let signature = sign_all(secret, identity.instance, &identity.project, address.as_bytes());
+    if let Some(port) = identity.vouched_port.filter(|_| vouch) {
+        let signature =
+            sign_all(secret, identity.instance, &identity.project, port, address.as_bytes());
         fields.insert(SIGNATURE, hex_value(&signature));
         fields.insert(ADDRESS, address.clone());
+        fields.insert(PORT, id_value(&port));
     }
     fields.insert(FORWARDED_FOR, address);
 }
@@ -48,21 +50,22 @@ pub fn decode_identity(fields: &HeaderMap, secret: &SharedSecret) -> Result<Iden
     let instance: InstanceId = parsed(&instance).ok_or(Reason::UnknownInstance)?;
     // What cannot be a project's id is no instance's project.
     let project: ProjectId = parsed(&tenant).ok_or(Reason::TenantMismatch)?;
-    match (joined(fields, &ADDRESS), joined(fields, &SIGNATURE)) {
-        (None, None) => {
+    match (joined(fields, &ADDRESS), joined(fields, &PORT), joined(fields, &SIGNATURE)) {
+        (None, None, None) => {
             let address = joined(fields, &FORWARDED_FOR)
                 .and_then(|address| parse_forwarded_address(str::from_utf8(&address).ok()?));
-            Ok(Identity { instance, project, address, address_vouched: false })
+            Ok(Identity { instance, project, address, vouched_port: None })
         }
-        (Some(address), Some(signature)) => {
-            if !sign_all(secret, instance, &project, &address).matches(&signature) {
+        (Some(address), Some(port), Some(signature)) => {
+            let port: PortId = parsed(&port).ok_or(Reason::BadSignature)?;
+            if !sign_all(secret, instance, &project, port, &address).matches(&signature) {
                 return Err(Reason::BadSignature);
             }
             let address = str::from_utf8(&address).ok().and_then(parse_forwarded_address);
             let address = Some(address.ok_or(Reason::BadSignature)?);
-            Ok(Identity { instance, project, address, address_vouched: true })
+            Ok(Identity { instance, project, address, vouched_port: Some(port) })
         }
-        // Half of it was lost on the way or added by somebody else.
+        // Part of it was lost on the way or added by somebody else.
         _ => Err(Reason::BadSignature),
     }
 }
@@ -72,14 +75,17 @@ fn sign_all(
     secret: &SharedSecret,
     instance: InstanceId,
     project: &ProjectId,
+    port: PortId,
     address: &[u8],
 ) -> HexSignature {
-    let instance = instance.to_string();
+    let (instance, port) = (instance.to_string(), port.to_string());
     secret.sign(&[
         b"innkeeper-identity-1\n",
         instance.as_bytes(),
         b"\n",
         project.as_str().as_bytes(),
+        b"\n",
+        port.as_bytes(),
         b"\n",
         address,
     ])
@@ -118,12 +124,12 @@ mod tests {
         SharedSecret::new("s3cr3t").unwrap()
     }
 
-    fn identity(address_vouched: bool) -> Identity {
+    fn identity(vouched: bool) -> Identity {
         Identity {
             instance: ID.parse().unwrap(),
             project: "acme".parse().unwrap(),
             address: Some("10.0.0.5".parse().unwrap()),
-            address_vouched,
+            vouched_port: vouched.then(|| ID.parse().unwrap()),
         }
     }
 
@@ -194,12 +200,15 @@ mod tests {
         let mut fields = HeaderMap::new();
         encode_identity(&identity(true), &secret(), true, &mut fields);
         assert_eq!(decode_identity(&fields, &secret()), Ok(identity(true)));
-        for (name, value) in [(ADDRESS, "10.0.0.6"), (TENANT_ID, "evil"), (SIGNATURE, "")] {
+        let other = "00000000-0000-4000-8000-000000000002";
+        for (name, value) in
+            [(ADDRESS, "10.0.0.6"), (PORT, other), (TENANT_ID, "evil"), (SIGNATURE, "")]
+        {
             let mut fields = fields.clone();
             set(&mut fields, name.clone(), value.as_bytes());
             assert_eq!(decode_identity(&fields, &secret()), Err(Reason::BadSignature), "{name}");
         }
-        for name in [ADDRESS, SIGNATURE] {
+        for name in [ADDRESS, PORT, SIGNATURE] {
             let mut fields = fields.clone();
             fields.remove(&name);
             assert_eq!(decode_identity(&fields, &secret()), Err(Reason::BadSignature), "{name}");
@@ -230,7 +239,8 @@ mod tests {
                 instance: InstanceId::new(uuid::Uuid::from_u128(id)),
                 project: project.parse().unwrap(),
                 address: address.map(|address| address.to_canonical()),
-                address_vouched: vouch && address.is_some(),
+                vouched_port: (vouch && address.is_some())
+                    .then(|| PortId::new(uuid::Uuid::from_u128(!id))),
             };
             let mut fields = HeaderMap::new();
             encode_identity(&identity, &secret(), vouch, &mut fields);
@@ -240,10 +250,10 @@ mod tests {
         #[test]
         fn anything_at_all_is_answered(
             values in proptest::collection::vec(
-                (0_usize..6, proptest::collection::vec(any::<u8>(), 0..80)), 0..8)
+                (0_usize..7, proptest::collection::vec(any::<u8>(), 0..80)), 0..8)
         ) {
             let names =
-                [INSTANCE_ID, INSTANCE_ID_SIGNATURE, TENANT_ID, FORWARDED_FOR, ADDRESS, SIGNATURE];
+                [INSTANCE_ID, INSTANCE_ID_SIGNATURE, TENANT_ID, FORWARDED_FOR, ADDRESS, PORT, SIGNATURE];
             let mut fields = HeaderMap::new();
             for (name, value) in values {
                 if let Ok(value) = HeaderValue::from_bytes(&value) {

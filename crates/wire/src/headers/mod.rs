@@ -38,7 +38,9 @@ pub const EC2_TOKEN_TTL: HeaderName =
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-innkeeper-request-id");
 /// The address our agent vouches for. Between our own hops only.
 pub const ADDRESS: HeaderName = HeaderName::from_static("x-innkeeper-address");
-/// Signs instance, project and address together. Between our own hops only.
+/// The port our agent found that address on. Between our own hops only.
+pub const PORT: HeaderName = HeaderName::from_static("x-innkeeper-port");
+/// Signs instance, project, address and port together. Between our own hops only.
 pub const SIGNATURE: HeaderName = HeaderName::from_static("x-innkeeper-signature");
 /// The reports of the hops behind, in an answer. Between our own hops only.
 pub const HOPS: HeaderName = HeaderName::from_static("x-innkeeper-hops");
