@@ -17,7 +17,7 @@ use tokio::{
 };
 
 /// Whether a connection serves one request or many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Connections {
     /// Keep-alive.
     Kept,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, time::SystemTime};
 use serde::Serialize;
 
 use crate::{
-    load::{Load, Outcome},
+    load::{Connections, Load, Outcome},
     nginx,
     stage::Contender,
 };
@@ -13,8 +13,11 @@ use crate::{
 /// All figures of a run.
 #[derive(Debug)]
 pub(crate) struct Report {
-    rows: BTreeMap<(String, usize, String), Vec<Figures>>,
+    rows: BTreeMap<Place, Vec<Figures>>,
 }
+
+/// A row, in the order of the report.
+type Place = (Connections, usize, Contender);
 
 #[derive(Debug, Clone, Copy)]
 struct Figures {
@@ -27,9 +30,9 @@ struct Figures {
 /// One row of the JSON: medians over the rounds, errors summed.
 #[derive(Debug, Serialize)]
 struct Row {
-    mode: String,
+    mode: &'static str,
     connections: usize,
-    contender: String,
+    contender: &'static str,
     requests_per_second: f64,
     p50_us: u64,
     p99_us: u64,
@@ -44,9 +47,9 @@ impl Report {
 
     /// Adds one measurement.
     pub(crate) fn add(&mut self, contender: Contender, load: &Load, outcome: &Outcome) {
-        let key = (load.keep.name().to_owned(), load.connections, contender.name().to_owned());
+        let place = (load.keep, load.connections, contender);
         let Outcome { per_second, p50_us, p99_us, errors } = *outcome;
-        self.rows.entry(key).or_default().push(Figures { per_second, p50_us, p99_us, errors });
+        self.rows.entry(place).or_default().push(Figures { per_second, p50_us, p99_us, errors });
     }
 
     /// Requests that failed, over everything.
@@ -83,13 +86,10 @@ impl Report {
     }
 
     fn medians(&self) -> Vec<Row> {
-        let row = |((mode, connections, contender), rounds): (
-            &(String, usize, String),
-            &Vec<Figures>,
-        )| Row {
-            mode: mode.clone(),
+        let row = |((keep, connections, contender), rounds): (&Place, &Vec<Figures>)| Row {
+            mode: keep.name(),
             connections: *connections,
-            contender: contender.clone(),
+            contender: contender.name(),
             requests_per_second: median(rounds, |f| f.per_second),
             p50_us: median(rounds, |f| f.p50_us),
             p99_us: median(rounds, |f| f.p99_us),

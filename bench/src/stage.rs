@@ -8,7 +8,7 @@ use innkeeper_lab::{Guest, Machine, Process, Roles, World, wait_until};
 use crate::nginx;
 
 /// Who answers the guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Contender {
     /// `innkeeper serve`.
     OneProcess,

@@ -12,7 +12,7 @@ use innkeeper_wire::{
     access_log::GuestLine,
     headers::{decode_origin, decode_request_id, guest_headers},
     limits::AGENT_HOLD,
-    server::Handler,
+    server::{Handler, refuse_visibly},
     target::path_of,
     unix_socket::UnixPeer,
 };
@@ -65,6 +65,11 @@ impl<N: NextHop<Identity>> Handler<UnixPeer> for AgentEdge<N> {
         let source = Source(origin.ok());
         GuestLine { request_id, method: &head.method, target: &target, source }.log(&response);
         response.into_http(named.is_some())
+    }
+
+    fn refuse(&self, peer: &UnixPeer, reason: Reason) -> Response<Full<Bytes>> {
+        let source = format_args!("a proxy of user {}", peer.uid);
+        refuse_visibly(self.agent.metrics(), source, reason)
     }
 }
 

@@ -7,8 +7,13 @@ use http::{Response, request, uri::PathAndQuery};
 use http_body_util::Full;
 use innkeeper_documents::root_listing;
 use innkeeper_wire::{
-    GuestRequest, GuestResponse, Hop, NextHop, RequestId, access_log::GuestLine, headers,
-    limits::API_HOLD, server::Handler, signature::SharedSecret, target::path_of,
+    GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId,
+    access_log::GuestLine,
+    headers,
+    limits::API_HOLD,
+    server::{Handler, refuse_visibly},
+    signature::SharedSecret,
+    target::path_of,
 };
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
@@ -85,6 +90,10 @@ impl Handler<SocketAddr> for ApiEdge {
         let target = &path_of(&head.uri).unwrap_or_else(|_| PathAndQuery::from_static("*"));
         GuestLine { request_id: id, method: &head.method, target, source: peer }.log(&response);
         response.into_http(named.is_some())
+    }
+
+    fn refuse(&self, peer: &SocketAddr, reason: Reason) -> Response<Full<Bytes>> {
+        refuse_visibly(self.api.metrics(), peer, reason)
     }
 }
 

@@ -203,6 +203,21 @@ fn health_and_metrics_are_served_where_configured() {
     let (_, address) = rest.rsplit_once("http://").expect("a URL");
     assert!(get(address, "/healthz").ends_with("ok\n"), "{}", get(address, "/healthz"));
     assert!(get(address, "/metrics").contains("innkeeper_api_requests_total"));
+    // Nonsense never becomes a request, and is counted all the same.
+    let (_, agents) = log.split_once("listening=http://").expect("it says where agents ask");
+    let agents = agents.split(',').next().expect("an address");
+    let mut stream = std::net::TcpStream::connect(agents).expect("it listens");
+    std::io::Write::write_all(&mut stream, b"no such thing\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut answer).expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    let refused = "innkeeper_api_requests_total{reason=\"bad-request\"} 1";
+    innkeeper_lab::wait_until(
+        "the refusal to be counted",
+        std::time::Duration::from_secs(5),
+        || get(address, "/metrics").contains(refused),
+    )
+    .expect("it is counted");
 }
 
 #[test]

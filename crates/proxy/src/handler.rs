@@ -7,8 +7,13 @@ use http::{Response, request, uri::PathAndQuery};
 use http_body_util::Full;
 use innkeeper_model::Origin;
 use innkeeper_wire::{
-    GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId, access_log::GuestLine, headers,
-    limits::PROXY_HOLD, metrics::HopMetrics, server::Handler, target::path_of,
+    GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId,
+    access_log::GuestLine,
+    headers,
+    limits::PROXY_HOLD,
+    metrics::HopMetrics,
+    server::{Handler, refuse_visibly},
+    target::path_of,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -65,17 +70,7 @@ impl<N: NextHop<Origin>> Handler<Guest> for GuestHandler<N> {
     }
 
     fn refuse(&self, guest: &Guest, reason: Reason) -> Response<Full<Bytes>> {
-        // Counted and logged like any other: a guest that only sends nonsense is to be seen.
-        self.metrics.begin().finish(reason);
-        let answer = GuestResponse::refusal(reason, refusal_text(reason));
-        tracing::info!(
-            target: "guest",
-            source = %guest.origin,
-            status = answer.status.as_u16(),
-            reason = reason.as_str(),
-            "a request was refused before it was whole"
-        );
-        answer.into_http(false)
+        refuse_visibly(&self.metrics, &guest.origin, reason)
     }
 }
 
@@ -101,15 +96,5 @@ impl<N: NextHop<Origin>> GuestHandler<N> {
         timeout_at(deadline + LATE, self.next.call(request)).await.unwrap_or_else(|_elapsed| {
             GuestResponse::refusal(Reason::AgentAway, "The service is starting. Try again.\n")
         })
-    }
-}
-
-fn refusal_text(reason: Reason) -> &'static str {
-    match reason {
-        Reason::BodyTooLarge => "The request body is larger than 1 MiB.\n",
-        Reason::SlowRequest => "The request body did not arrive in time.\n",
-        Reason::BadRequest => "The request is malformed.\n",
-        Reason::Overloaded => "Too many requests at once. Try again.\n",
-        _ => "The request could not be answered because of an internal error.\n",
     }
 }

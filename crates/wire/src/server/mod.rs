@@ -5,6 +5,7 @@ mod accept;
 mod answer;
 mod connections;
 mod patient_io;
+mod refusal;
 
 use std::future::Future;
 
@@ -16,6 +17,7 @@ use crate::{GuestResponse, Reason, headers};
 
 pub use accept::{serve_tcp, serve_unix};
 pub use connections::{Connections, Slot};
+pub use refusal::refuse_visibly;
 
 /// Answers whole requests; the server has already enforced limits and read the body.
 pub trait Handler<Peer>: Send + Sync + 'static {
@@ -30,7 +32,7 @@ pub trait Handler<Peer>: Send + Sync + 'static {
     /// A refusal of the server itself (400, 413, 408, 500 …), in this service's form. Asked for
     /// once per refused request: the place to count and log them.
     fn refuse(&self, _peer: &Peer, reason: Reason) -> Response<Full<Bytes>> {
-        GuestResponse::refusal(reason, refusal_text(reason)).into_http(false)
+        refusal::refusal(reason).into_http(false)
     }
 }
 
@@ -53,17 +55,6 @@ impl GuestResponse {
         *response.status_mut() = status;
         *response.headers_mut() = fields;
         response
-    }
-}
-
-/// One line for whoever reads a refusal of the server itself.
-fn refusal_text(reason: Reason) -> &'static str {
-    match reason {
-        Reason::BodyTooLarge => "The request body is larger than 1 MiB.\n",
-        Reason::SlowRequest => "The request body did not arrive in time.\n",
-        Reason::BadRequest => "The request is malformed.\n",
-        Reason::Overloaded => "Too many requests at once. Try again.\n",
-        _ => "The request could not be answered because of an internal error.\n",
     }
 }
 
