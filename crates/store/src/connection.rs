@@ -97,11 +97,15 @@ fn make_file(path: &Path) -> io::Result<()> {
 }
 
 fn describe(path: &Path, error: &io::Error) -> String {
-    let directory = path.parent().unwrap_or(path).display();
+    let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let directory = directory.unwrap_or_else(|| Path::new("."));
+    let shown = directory.display();
     match error.kind() {
-        io::ErrorKind::NotFound => format!("the directory {directory} does not exist: make it"),
-        io::ErrorKind::PermissionDenied => {
-            format!("{error}: give this user write access to {directory}")
+        io::ErrorKind::NotFound if !directory.exists() => {
+            format!("the directory {shown} does not exist: make it")
+        }
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
+            format!("{error}: give this user write access to {shown}")
         }
         _ => error.to_string(),
     }
