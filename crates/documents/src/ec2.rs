@@ -27,6 +27,7 @@ struct Key {
 const KEYS: &[Key] = &[
     Key { name: "ami-id", since: Ec2Version::V1_0, node: ami_id },
     Key { name: "ami-launch-index", since: Ec2Version::V1_0, node: ami_launch_index },
+    // The constant that Nova serves, and so what images have come to expect.
     Key { name: "ami-manifest-path", since: Ec2Version::V1_0, node: |_| leaf("FIXME") },
     Key { name: "block-device-mapping", since: Ec2Version::V2007_12_15, node: block_devices },
     Key { name: "hostname", since: Ec2Version::V1_0, node: hostname },
