@@ -69,12 +69,12 @@ fn a_deleted_namespace_leaves_the_kernel_and_its_successor_is_served() {
                 });
                 lab::ip(&format!("netns del {namespace}"));
             }
-            lab::wait_for("the last one to leave the kernel", PATIENCE, || {
-                !lab::ip_succeeds("link show probe")
-            });
-            lab::wait_for("nothing served", PATIENCE, || {
+            lab::wait_for("the last one to be let go", PROMPT, || {
                 let status = running.proxy.status();
                 status.namespaces == 0 && status.connections == 0
+            });
+            lab::wait_for("the last one to leave the kernel", PATIENCE, || {
+                !lab::ip_succeeds("link show probe")
             });
         },
     );
