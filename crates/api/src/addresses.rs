@@ -15,7 +15,7 @@ pub(crate) fn still_hold(address: IpAddr, port: Option<PortId>, record: &GuestRe
 /// An address is one of the interface's fixed ones, or the link-local one that the interface makes
 /// from its MAC address.
 fn has(vif: &Vif, address: IpAddr) -> bool {
-    let mut ips = vif.network.subnets.iter().flat_map(|subnet| &subnet.ips);
+    let mut ips = vif.subnets().iter().flat_map(|subnet| &subnet.ips);
     ips.any(|ip| ip.address.to_canonical() == address)
         || vif
             .address

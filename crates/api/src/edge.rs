@@ -99,5 +99,5 @@ impl Handler<SocketAddr> for ApiEdge {
 
 fn is_root(target: &PathAndQuery) -> bool {
     let path = percent_decode_str(target.path()).decode_utf8();
-    path.is_ok_and(|path| innkeeper_documents::is_root(&path))
+    path.is_ok_and(|path| innkeeper_model::path::is_root(&path))
 }

@@ -9,7 +9,7 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, uri::PathAndQuery};
 use innkeeper_control_api::{ErrorCode, GUEST_REASON_HEADER};
-use innkeeper_model::{GuestRecord, Identity, InstanceId};
+use innkeeper_model::{GuestRecord, Identity, InstanceId, Vif};
 use innkeeper_wire::{GuestRequest, GuestResponse, NextHop, RequestId, limits::API_HOLD};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -75,7 +75,7 @@ fn target(path: &str) -> Result<PathAndQuery, Failure> {
 /// As the agent would name the guest. Nobody vouches for the address: the operator asks for the
 /// machine, whatever its address.
 fn identity(record: &GuestRecord) -> Identity {
-    let subnets = record.network_info.iter().flat_map(|vif| &vif.network.subnets);
+    let subnets = record.network_info.iter().flat_map(Vif::subnets);
     Identity {
         instance: record.instance.id,
         project: record.instance.project_id.clone(),

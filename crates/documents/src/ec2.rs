@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use innkeeper_model::{GuestRecord, VifIp};
+use innkeeper_model::{GuestRecord, Vif, VifIp};
 
 use crate::{
     Child, Directory, Ec2Version, Entry, File, GuestTree, block_device_mapping, version::LATEST,
@@ -173,10 +173,10 @@ fn placement<'a>(tree: &GuestTree<'a>) -> Option<Node<'a>> {
 }
 
 fn public_keys<'a>(tree: &GuestTree<'a>) -> Option<Node<'a>> {
-    let pair = tree.record.instance.key_pair.as_ref()?;
-    let key = Node::Leaf(pair.public_key.as_str().into());
-    let pair = Node::Named(format!("0={}", pair.name), vec![("openssh-key".into(), key)]);
-    Some(Node::Dictionary(vec![("0".into(), pair)]))
+    let key = tree.record.ec2_key.as_ref()?;
+    let text = Node::Leaf(key.public_key.as_deref().unwrap_or("None").into());
+    let named = Node::Named(format!("0={}", key.name), vec![("openssh-key".into(), text)]);
+    Some(Node::Dictionary(vec![("0".into(), named)]))
 }
 
 fn block_devices<'a>(tree: &GuestTree<'a>) -> Option<Node<'a>> {
@@ -186,7 +186,7 @@ fn block_devices<'a>(tree: &GuestTree<'a>) -> Option<Node<'a>> {
 }
 
 fn ips(record: &GuestRecord) -> impl Iterator<Item = &VifIp> {
-    record.network_info.iter().flat_map(|vif| &vif.network.subnets).flat_map(|subnet| &subnet.ips)
+    record.network_info.iter().flat_map(Vif::subnets).flat_map(|subnet| &subnet.ips)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub(crate) struct MetaData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     keys: Option<[Key<'a>; 1]>,
     hostname: String,
-    name: &'a str,
+    name: Option<&'a str>,
     launch_index: u32,
     availability_zone: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,7 +57,7 @@ impl<'a> MetaData<'a> {
             public_keys: key_pair.map(|pair| [(pair.name.as_str(), &*pair.public_key)].into()),
             keys: key_pair.map(|pair| [key(pair)]),
             hostname: settings.full_hostname(&instance.hostname),
-            name: &instance.name,
+            name: record.display_name.as_deref(),
             launch_index: instance.launch_index,
             availability_zone: instance.availability_zone.as_deref(),
             random_seed,

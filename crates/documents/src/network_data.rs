@@ -70,7 +70,7 @@ pub(crate) fn document(vifs: &[Vif]) -> NetworkData<'_> {
         // Only the first subnet of each family counts; further ones were never shown.
         let first = |ipv4: bool| {
             let of_family = |cidr: IpNet| cidr.addr().is_ipv4() == ipv4;
-            vif.network.subnets.iter().find(|subnet| subnet.cidr.is_some_and(of_family))
+            vif.subnets().iter().find(|subnet| subnet.cidr.is_some_and(of_family))
         };
         let subnets = [first(true), first(false)];
         if subnets.iter().all(Option::is_none) {
@@ -97,12 +97,12 @@ fn link(vif: &Vif, number: usize) -> Link<'_> {
     let devname = vif.devname.as_deref().filter(|name| !name.is_empty());
     let vif_type = vif.vif_type.as_deref().unwrap_or_default();
     // A DHCP server that is a port of the network tells the MTU itself.
-    let told_by_dhcp = vif.network.subnets.iter().any(|subnet| subnet.meta.dhcp_server.is_some());
+    let told_by_dhcp = vif.subnets().iter().any(|subnet| subnet.meta.dhcp_server.is_some());
     Link {
         id: devname.map_or_else(|| format!("interface{number}"), str::to_owned),
         vif_id: &vif.id,
         r#type: if KNOWN_LINK_TYPES.contains(&vif_type) { vif_type } else { "phy" },
-        mtu: vif.network.meta.mtu.filter(|_| !told_by_dhcp),
+        mtu: vif.network.as_ref().and_then(|network| network.meta.mtu).filter(|_| !told_by_dhcp),
         ethernet_mac_address: &vif.address,
     }
 }
@@ -128,7 +128,7 @@ fn network<'a>(vif: &'a Vif, subnet: &VifSubnet, link: &str, number: usize) -> O
         r#type: kind,
         link: link.to_owned(),
         addressing: told_in_full.then(addressing),
-        network_id: &vif.network.id,
+        network_id: vif.network.as_ref().map_or("", |network| &network.id),
         services: told_in_full.then(|| dns(subnet)),
     })
 }

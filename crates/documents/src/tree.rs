@@ -1,8 +1,8 @@
 //! The tree of all documents of a machine.
 
-use innkeeper_model::GuestRecord;
+use innkeeper_model::{GuestRecord, path};
 
-use crate::{CivilDate, File, Settings, ec2, openstack, path};
+use crate::{CivilDate, File, Settings, ec2, openstack};
 
 /// Every document of one machine, by path.
 #[derive(Debug, Clone)]

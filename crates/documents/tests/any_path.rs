@@ -16,6 +16,12 @@ fn record() -> GuestRecord {
     .expect("an instance");
     GuestRecord {
         instance,
+        display_name: Some("web".to_owned()),
+        ec2_key: Some(innkeeper_model::Ec2Key {
+            name: "ключ/0".to_owned(),
+            public_key: Some("k".to_owned()),
+        }),
+        boot_roles: "member".to_owned(),
         ec2_ids: innkeeper_model::Ec2Ids::default(),
         network_info: Vec::new(),
         security_groups: vec!["a/b".to_owned(), "..".to_owned()],

@@ -18,6 +18,7 @@ mod mac;
 mod network;
 mod network_info;
 mod origin;
+pub mod path;
 mod port;
 mod project;
 mod router;
@@ -31,7 +32,7 @@ mod user_data;
 pub use device::{BlockDevice, Device, DeviceBus, DeviceKind, NumaCell};
 pub use flavor::{Flavor, FlavorChange, NewFlavor};
 pub use floating_ip::{FloatingIp, FloatingIpChange, NewFloatingIp};
-pub use guest_record::{Ec2Ids, GuestRecord};
+pub use guest_record::{Ec2Ids, Ec2Key, GuestRecord};
 pub use id::{
     FlavorId, FloatingIpId, ImageId, InstanceId, NetworkId, PortId, ProjectId, RouterId, SubnetId,
     TokenId,

@@ -16,8 +16,9 @@ pub struct Vif {
     pub id: String,
     /// The port's MAC address.
     pub address: String,
-    /// The network it is on.
-    pub network: VifNetwork,
+    /// The network it is on. Nova's cache may have none; such an interface is not shown.
+    #[serde(default)]
+    pub network: Option<VifNetwork>,
     /// How it is plugged in: `ovs`, `bridge`, …
     #[serde(rename = "type", default)]
     pub vif_type: Option<String>,
@@ -27,6 +28,13 @@ pub struct Vif {
     /// `normal`, `direct`, …
     #[serde(default)]
     pub vnic_type: Option<String>,
+}
+
+impl Vif {
+    /// The subnets from which it has addresses, in order.
+    pub fn subnets(&self) -> &[VifSubnet] {
+        self.network.as_ref().map_or(&[], |network| &network.subnets)
+    }
 }
 
 /// The network of an interface, with the subnets from which the interface has addresses.

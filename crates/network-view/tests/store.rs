@@ -43,7 +43,7 @@ async fn an_origin_is_one_machine_or_nobody() {
     let network = network(&store, &project).await;
     let instance = instance(&store, &project, network).await;
     let record = store.guest_record(instance).await.expect("readable").expect("it is there");
-    let address = record.network_info[0].network.subnets[0].ips[0].address;
+    let address = record.network_info[0].subnets()[0].ips[0].address;
     let view = NetworkView::Store(store);
 
     let origin = Origin::new(OriginScope::Network(network), address);

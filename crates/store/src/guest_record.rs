@@ -1,6 +1,6 @@
 //! All that one guest's documents are made of, as of one moment.
 
-use innkeeper_model::{GuestRecord, InstanceId};
+use innkeeper_model::{AttachedKeyPair, Ec2Key, GuestRecord, InstanceId};
 
 use crate::{Store, StoreError, ec2_ids, guest_password, instance_row, network_info};
 
@@ -14,10 +14,17 @@ impl Store {
                 ec2_ids: ec2_ids::of(connection, &instance)?,
                 network_info: network.vifs,
                 security_groups: network.security_groups,
+                display_name: Some(instance.name.clone()),
+                ec2_key: instance.key_pair.as_ref().map(ec2_key),
+                boot_roles: String::new(),
                 password: guest_password::fetch(connection, id)?,
                 instance,
             }))
         })
         .await
     }
+}
+
+fn ec2_key(pair: &AttachedKeyPair) -> Ec2Key {
+    Ec2Key { name: pair.name.clone(), public_key: Some(pair.public_key.clone()) }
 }

@@ -109,7 +109,7 @@ fn vif(known: &mut Known<'_>, port: &Port) -> Tried<Vif> {
     Ok(Vif {
         id: port.id.to_string(),
         address: port.mac_address.to_string(),
-        network: VifNetwork {
+        network: Some(VifNetwork {
             id: network.id.to_string(),
             label: Some(network.name),
             subnets: subnets.into_iter().map(|(_, subnet)| subnet).collect(),
@@ -118,7 +118,7 @@ fn vif(known: &mut Known<'_>, port: &Port) -> Tried<Vif> {
                 injected: false,
                 tenant_id: Some(network.project_id.to_string()),
             },
-        },
+        }),
         vif_type: Some("bridge".to_owned()),
         devname: Some(Port::interface_name(port.id, "tap")),
         vnic_type: Some("normal".to_owned()),

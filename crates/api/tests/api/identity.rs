@@ -42,7 +42,7 @@ impl Web {
         };
         let id = store.instance_create(draft).await.unwrap().id;
         let record = store.guest_record(id).await.unwrap().unwrap();
-        let address = record.network_info[0].network.subnets[0].ips[0].address;
+        let address = record.network_info[0].subnets()[0].ips[0].address;
         let port = record.network_info[0].id.parse().unwrap();
         Self { world, id, address, port }
     }

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use base64::Engine as _;
 use innkeeper_model::{
-    AttachedKeyPair, Ec2Ids, Flavor, GuestRecord, Instance, PersonalityFile, PowerState,
+    AttachedKeyPair, Ec2Ids, Ec2Key, Flavor, GuestRecord, Instance, PersonalityFile, PowerState,
 };
 use serde_json::Value;
 
@@ -133,6 +133,11 @@ fn record(input: &Value) -> GuestRecord {
     let ids = &input["ec2_ids"];
     GuestRecord {
         instance: instance(input),
+        display_name: parse(&input["display_name"]),
+        ec2_key: parse::<Option<String>>(&input["key_name"])
+            .map(|name| Ec2Key { name, public_key: parse(&input["key_data"]) }),
+        boot_roles: parse::<Option<String>>(&input["system_metadata"]["boot_roles"])
+            .unwrap_or_default(),
         ec2_ids: Ec2Ids {
             instance: ids["instance"].as_u64().expect("an id"),
             image: ids["image"].as_u64(),

@@ -36,9 +36,10 @@ async fn network_info_is_derived_from_ports_networks_and_subnets() {
     assert_eq!(vif.vif_type.as_deref(), Some("bridge"));
     let device = format!("tap{}", &port.id.to_string()[..11]);
     assert_eq!(vif.devname, Some(device));
-    assert_eq!(vif.network.label.as_deref(), Some("blue"));
-    assert_eq!(vif.network.meta.mtu, Some(1450));
-    let [v4, v6] = &vif.network.subnets[..] else { panic!("{:?}", vif.network.subnets) };
+    let network = vif.network.as_ref().expect("a network");
+    assert_eq!(network.label.as_deref(), Some("blue"));
+    assert_eq!(network.meta.mtu, Some(1450));
+    let [v4, v6] = &network.subnets[..] else { panic!("{:?}", network.subnets) };
     assert_eq!(v4.meta.dhcp_server, Some(address("10.0.0.2")));
     assert_eq!(v4.meta.enable_dhcp, Some(true));
     assert_eq!(v4.gateway.as_ref().map(|g| g.address), Some(address("10.0.0.1")));

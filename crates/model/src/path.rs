@@ -1,8 +1,8 @@
-//! Paths in normal form.
+//! Paths of guests' documents in normal form: one rule for everyone who decides by path.
 
 /// The path's segments with `.` and `..` resolved: `..` cannot climb above the root, and slashes
 /// that are doubled, trailing or absent at the start make no difference.
-pub(crate) fn segments(path: &str) -> Vec<&str> {
+pub fn segments(path: &str) -> Vec<&str> {
     let mut segments = Vec::new();
     for segment in path.split('/') {
         match segment {
