@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 
@@ -257,8 +259,8 @@ impl NewInstance {
         check_count("networks", self.networks.len(), limits::PORTS_PER_INSTANCE_MAX)?;
         check_count("block_devices", self.block_devices.len(), limits::DEVICES_MAX)?;
         check_count("numa_cells", self.numa_cells.len(), limits::DEVICES_MAX)?;
-        let mut tags = self.block_devices.iter().filter_map(|device| device.tag.as_deref());
-        tags.try_for_each(|tag| port::check_tag("block_devices", tag))?;
+        let tags = self.block_devices.iter().filter_map(|device| device.tag.as_deref());
+        check_tags("block_devices", tags)?;
         check_devices(&self.devices)
     }
 }
@@ -368,8 +370,23 @@ fn check_reservation_id(id: Option<&str>) -> Result<(), Invalid> {
 
 fn check_devices(devices: &[Device]) -> Result<(), Invalid> {
     check_count("devices", devices.len(), limits::DEVICES_MAX)?;
-    let mut tags = devices.iter().flat_map(|device| device.tags.iter().flatten());
-    tags.try_for_each(|tag| port::check_tag("devices", tag))
+    devices.iter().enumerate().try_for_each(|(index, device)| {
+        let tags = device.tags.iter().flatten().map(String::as_str);
+        check_tags(&format!("devices[{index}].tags"), tags)
+    })
+}
+
+/// Each well formed, and none given twice: a guest finds a device by its tag.
+fn check_tags<'a>(field: &str, tags: impl Iterator<Item = &'a str>) -> Result<(), Invalid> {
+    let mut known = HashSet::new();
+    for tag in tags {
+        port::check_tag(field, tag)?;
+        if !known.insert(tag) {
+            let reason = format!("the tag \"{tag}\" is given twice: a tag names one device");
+            return Err(Invalid::new(field, reason));
+        }
+    }
+    Ok(())
 }
 
 fn check_count(field: &str, count: usize, max: usize) -> Result<(), Invalid> {
@@ -442,7 +459,22 @@ mod tests {
         let refused = change.validate().expect_err("a tag with a comma").to_string();
         let instance = NewInstance { devices: vec![device], ..web1() };
         assert_eq!(refused, refusal(&instance));
-        assert!(refused.starts_with("devices: "), "{refused}");
+        assert!(refused.starts_with("devices[0].tags: "), "{refused}");
+    }
+
+    #[test]
+    fn a_tag_is_given_once() {
+        let disk = |tag: &str| BlockDevice { tag: Some(tag.to_owned()), ..BlockDevice::default() };
+        let mut instance = NewInstance { block_devices: vec![disk("a"), disk("b")], ..web1() };
+        instance.validate().expect("two tags");
+        instance.block_devices.push(disk("a"));
+        let twice = "block_devices: the tag \"a\" is given twice: a tag names one device";
+        assert_eq!(refusal(&instance), twice);
+        let device = r#"{"type":"nic","mac":"fa:16:3e:00:00:01","tags":["x","x"]}"#;
+        let device: Device = serde_json::from_str(device).expect("a device");
+        let change = InstanceChange { devices: Some(vec![device]), ..Default::default() };
+        let refused = change.validate().expect_err("a tag twice");
+        assert_eq!(refused.field, "devices[0].tags");
     }
 
     #[test]

@@ -10,11 +10,13 @@ mod floating_ip;
 mod guest_record;
 mod id;
 mod image;
+mod imported_instance;
 mod instance;
 mod invalid;
 mod key_pair;
 pub mod limits;
 mod mac;
+mod metadata_provider;
 mod network;
 mod network_info;
 mod origin;
@@ -38,6 +40,7 @@ pub use id::{
     TokenId,
 };
 pub use image::{Image, ImageChange, NewImage};
+pub use imported_instance::ImportedInstance;
 pub use instance::{
     AttachedKeyPair, Instance, InstanceChange, NetworkRequest, NewInstance, PersonalityFile,
     PowerState,
@@ -45,6 +48,7 @@ pub use instance::{
 pub use invalid::Invalid;
 pub use key_pair::{KeyPair, KeyPairType, NewKeyPair};
 pub use mac::MacAddress;
+pub use metadata_provider::MetadataProvider;
 pub use network::{Network, NetworkChange, NewNetwork};
 pub use network_info::{
     Vif, VifAddress, VifIp, VifNetwork, VifNetworkMeta, VifRoute, VifSubnet, VifSubnetMeta,

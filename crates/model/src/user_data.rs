@@ -1,9 +1,21 @@
-use base64::Engine as _;
+use base64::{
+    Engine as _,
+    alphabet::STANDARD,
+    engine::{GeneralPurpose, GeneralPurposeConfig},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Invalid, limits};
 
+/// Bits after the last byte are nobody's business, as in Nova.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
+
 /// What the owner gave the guest to read at boot: any bytes, kept and sent as base64.
+///
+/// The base64 text is kept as it was given, with its line breaks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(try_from = "String", into = "String")]
@@ -17,8 +29,7 @@ impl UserData {
 
     /// The bytes that the guest reads.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let decoded = base64::engine::general_purpose::STANDARD.decode(&self.0);
-        decoded.expect("checked when it was made")
+        decode(&self.0).expect("checked when it was made")
     }
 }
 
@@ -35,7 +46,7 @@ impl TryFrom<String> for UserData {
             );
             return Err(Invalid::new("user_data", reason));
         }
-        match base64::engine::general_purpose::STANDARD.decode(&base64) {
+        match decode(&base64) {
             Ok(_) => Ok(Self(base64)),
             Err(e) => Err(Invalid::new("user_data", format!("is not base64: {e}"))),
         }
@@ -46,6 +57,15 @@ impl From<UserData> for String {
     fn from(user_data: UserData) -> Self {
         user_data.0
     }
+}
+
+/// White space is passed over, as in Nova; other characters outside the alphabet are refused.
+fn decode(base64: &str) -> Result<Vec<u8>, base64::DecodeError> {
+    if base64.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        let dense: Vec<u8> = base64.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        return LENIENT.decode(dense);
+    }
+    LENIENT.decode(base64)
 }
 
 #[cfg(test)]
@@ -61,5 +81,16 @@ mod tests {
         assert!(refused.starts_with("user_data: has 65536 base64 characters"), "{refused}");
         assert!(UserData::try_from("not base64".to_owned()).is_err());
         assert_eq!(UserData::from_bytes(b"").expect("empty is something").to_bytes(), b"");
+    }
+
+    #[test]
+    fn line_breaks_are_kept_and_passed_over() {
+        let wrapped = "aGVs\nbG8g\r\nd29y bGQ=\n".to_owned();
+        let data = UserData::try_from(wrapped.clone()).expect("wrapped base64");
+        assert_eq!(data.to_bytes(), b"hello world");
+        assert_eq!(String::from(data), wrapped);
+        for bad in ["aGVs-bG8g", "aGV", "aGVs\u{0}bG8g", "=", "a b c"] {
+            assert!(UserData::try_from(bad.to_owned()).is_err(), "{bad:?} was accepted");
+        }
     }
 }

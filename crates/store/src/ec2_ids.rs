@@ -1,7 +1,7 @@
 //! The integers by which EC2 documents name what OpenStack names by UUID.
 
 use innkeeper_model::{Ec2Ids, ImageId, Instance};
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::{
     change::Change,
@@ -24,6 +24,35 @@ pub(crate) fn give(change: &Change<'_>, instance: &Instance) -> Tried<()> {
         number.execute([Text(image)])?;
     }
     Ok(())
+}
+
+/// Keeps the numbers that an imported machine brings from being given to others, where they are
+/// still free.
+pub(crate) fn reserve(change: &Change<'_>, instance: &Instance, ids: Ec2Ids) -> Tried<()> {
+    let mut instances = change
+        .prepare_cached("INSERT OR IGNORE INTO ec2_instance_ids (number, uuid) VALUES (?1, ?2)")?;
+    if let Some(number) = reservable(Some(ids.instance)) {
+        instances.execute(params![number, Text(instance.id)])?;
+    }
+    let mut images = change
+        .prepare_cached("INSERT OR IGNORE INTO ec2_image_ids (number, uuid) VALUES (?1, ?2)")?;
+    let pairs = [
+        (ids.image, instance.image_id),
+        (ids.kernel, instance.kernel_id),
+        (ids.ramdisk, instance.ramdisk_id),
+    ];
+    for (number, image) in pairs {
+        if let (Some(number), Some(image)) = (reservable(number), image) {
+            images.execute(params![number, Text(image)])?;
+        }
+    }
+    Ok(())
+}
+
+/// Later numbers are given after the largest: one that is no number of Nova's columns would use
+/// them up.
+fn reservable(number: Option<u64>) -> Option<i32> {
+    number.and_then(|number| i32::try_from(number).ok()).filter(|number| *number > 0)
 }
 
 /// An instance's numbers, and its images'.

@@ -41,6 +41,14 @@ pub(crate) fn fetch(connection: &Connection, id: InstanceId) -> Tried<String> {
     found.ok_or_else(|| StoreError::not_found(KIND, &id).into())
 }
 
+/// Replaces it by what an imported machine had, of whatever length.
+pub(crate) fn replace(change: &mut Change<'_>, id: InstanceId, password: &str) -> Tried<()> {
+    if fetch(change, id)? == password {
+        return Ok(());
+    }
+    write_column(change, id, password)
+}
+
 fn set(change: &mut Change<'_>, id: InstanceId, password: &str) -> Tried<()> {
     if !fetch(change, id)?.is_empty() {
         let reason = format!("instance {id} has posted one already: clear it first");
@@ -58,9 +66,14 @@ fn set(change: &mut Change<'_>, id: InstanceId, password: &str) -> Tried<()> {
 }
 
 fn write(change: &mut Change<'_>, id: InstanceId, password: &str) -> Tried<()> {
+    write_column(change, id, password)?;
+    change.touch_instance(id);
+    Ok(())
+}
+
+fn write_column(change: &Change<'_>, id: InstanceId, password: &str) -> Tried<()> {
     change
         .prepare_cached("UPDATE instances SET guest_password = ?2 WHERE id = ?1")?
         .execute(params![Text(id), password])?;
-    change.touch_instance(id);
     Ok(())
 }

@@ -2,7 +2,11 @@
 
 use innkeeper_model::{AttachedKeyPair, Ec2Key, GuestRecord, InstanceId};
 
-use crate::{Store, StoreError, ec2_ids, guest_password, instance_row, network_info};
+use crate::{
+    Store, StoreError, ec2_ids, guest_password,
+    import::{self, Verbatim},
+    instance_row, network_info,
+};
 
 impl Store {
     /// The record of one instance; `None` if there is no such instance.
@@ -10,7 +14,7 @@ impl Store {
         self.read(move |connection| {
             let Some(instance) = instance_row::find(connection, id)? else { return Ok(None) };
             let network = network_info::of(connection, id)?;
-            Ok(Some(GuestRecord {
+            let derived = GuestRecord {
                 ec2_ids: ec2_ids::of(connection, &instance)?,
                 network_info: network.vifs,
                 security_groups: network.security_groups,
@@ -19,9 +23,29 @@ impl Store {
                 boot_roles: String::new(),
                 password: guest_password::fetch(connection, id)?,
                 instance,
+            };
+            Ok(Some(match import::verbatim(connection, id)? {
+                Some(verbatim) => as_imported(derived, verbatim),
+                None => derived,
             }))
         })
         .await
+    }
+}
+
+/// What was imported comes first; ports of ours that were plugged in since follow.
+fn as_imported(derived: GuestRecord, verbatim: Verbatim) -> GuestRecord {
+    let Verbatim { mut network_info, mut security_groups, .. } = verbatim;
+    network_info.extend(derived.network_info);
+    security_groups.extend(derived.security_groups);
+    GuestRecord {
+        network_info,
+        security_groups,
+        ec2_ids: verbatim.ec2_ids.unwrap_or(derived.ec2_ids),
+        ec2_key: verbatim.ec2_key,
+        display_name: verbatim.display_name,
+        boot_roles: verbatim.boot_roles,
+        ..derived
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     change::Change,
     clock,
     column::{Count, Text},
-    instance_create,
+    import, instance_create,
     instance_row::{self, KIND},
     port,
     tried::Tried,
@@ -80,6 +80,9 @@ fn update(change: &mut Change<'_>, id: InstanceId, wanted: &InstanceChange) -> T
         return Ok(before);
     }
     instance_row::update(change, &after)?;
+    if after.name != before.name {
+        import::rename(change, id, &after.name)?;
+    }
     change.touch_instance(id);
     // What the commit will make of it.
     after.revision += 1;
@@ -138,6 +141,7 @@ fn delete(change: &mut Change<'_>, id: InstanceId) -> Tried<()> {
             attachment::detach(change, port)?;
         }
     }
+    import::forget(change, id)?;
     match change.execute("DELETE FROM instances WHERE id = ?1", params![Text(id)])? {
         0 => Err(StoreError::not_found(KIND, &id).into()),
         _ => Ok(()),

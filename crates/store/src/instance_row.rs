@@ -78,6 +78,45 @@ pub(crate) fn insert(change: &Change<'_>, instance: &Instance) -> Tried<()> {
     or_taken(inserted, KIND, instance.id, &instance.name)
 }
 
+/// Writes every column but when it was made and its revision, which grows at the commit.
+pub(crate) fn replace(change: &Change<'_>, instance: &Instance) -> Tried<()> {
+    update(change, instance)?;
+    change
+        .prepare_cached(
+            "UPDATE instances SET
+                 project_id = :project_id, user_id = :user_id, flavor = :flavor,
+                 image_id = :image_id, kernel_id = :kernel_id, ramdisk_id = :ramdisk_id,
+                 launch_index = :launch_index, reservation_id = :reservation_id,
+                 key_pair = :key_pair, personality = :personality,
+                 admin_password = :admin_password, root_device_name = :root_device_name,
+                 default_ephemeral_device = :default_ephemeral_device,
+                 default_swap_device = :default_swap_device, block_devices = :block_devices,
+                 numa_cells = :numa_cells, config_drive = :config_drive
+             WHERE id = :id",
+        )?
+        .execute(named_params! {
+            ":id": Text(instance.id),
+            ":project_id": Text(&instance.project_id),
+            ":user_id": instance.user_id,
+            ":flavor": Json(&instance.flavor),
+            ":image_id": instance.image_id.map(Text),
+            ":kernel_id": instance.kernel_id.map(Text),
+            ":ramdisk_id": instance.ramdisk_id.map(Text),
+            ":launch_index": instance.launch_index,
+            ":reservation_id": instance.reservation_id,
+            ":key_pair": instance.key_pair.as_ref().map(Json),
+            ":personality": Json(&instance.personality),
+            ":admin_password": instance.admin_password.as_ref().map(Secret::expose),
+            ":root_device_name": instance.root_device_name,
+            ":default_ephemeral_device": instance.default_ephemeral_device,
+            ":default_swap_device": instance.default_swap_device,
+            ":block_devices": Json(&instance.block_devices),
+            ":numa_cells": Json(&instance.numa_cells),
+            ":config_drive": instance.config_drive,
+        })?;
+    Ok(())
+}
+
 /// Writes the columns that can change; the revision grows at the commit.
 pub(crate) fn update(change: &Change<'_>, instance: &Instance) -> Tried<()> {
     change

@@ -25,9 +25,34 @@ impl Store {
         let origin = origin.clone();
         self.read(move |connection| look_up(connection, &origin)).await
     }
+
+    /// The machine that has an address, on whatever network; ports without a machine do not count.
+    /// For a network in which no address is used twice.
+    pub async fn address_owner(
+        &self,
+        address: IpAddr,
+    ) -> Result<Result<PortOwner, LookupRefusal>, StoreError> {
+        let address = address.to_canonical();
+        self.read(move |connection| {
+            let found = query(
+                connection,
+                "SELECT p.id, p.instance_id, p.project_id
+                 FROM fixed_ips f JOIN ports p ON p.id = f.port_id
+                 WHERE f.address = ?1 AND p.instance_id NOT NULL
+                 UNION
+                 SELECT a.port_id, a.instance_id, i.project_id
+                 FROM imported_addresses a JOIN instances i ON i.id = a.instance_id
+                 WHERE a.address = ?1 LIMIT 2",
+                params![Address(address)],
+            )?;
+            Ok(single(found))
+        })
+        .await
+    }
 }
 
-type Found = (PortId, Option<InstanceId>, ProjectId);
+/// A port, its machine, and whose it is.
+pub(crate) type Found = (PortId, Option<InstanceId>, ProjectId);
 
 fn look_up(connection: &Connection, origin: &Origin) -> Tried<Result<PortOwner, LookupRefusal>> {
     if !scope_exists(connection, origin.scope)? {
@@ -44,7 +69,8 @@ fn look_up(connection: &Connection, origin: &Origin) -> Tried<Result<PortOwner, 
     Ok(single(found))
 }
 
-fn single(found: Vec<Found>) -> Result<PortOwner, LookupRefusal> {
+/// The only port, if it has a machine.
+pub(crate) fn single(found: Vec<Found>) -> Result<PortOwner, LookupRefusal> {
     let mut found = found.into_iter();
     match (found.next(), found.next()) {
         (None, _) => Err(LookupRefusal::NoPort),
@@ -56,9 +82,11 @@ fn single(found: Vec<Found>) -> Result<PortOwner, LookupRefusal> {
 
 fn scope_exists(connection: &Connection, scope: OriginScope) -> Tried<bool> {
     let (sql, id) = match scope {
-        OriginScope::Network(id) | OriginScope::OvnNetwork(id) => {
-            ("SELECT 1 FROM networks WHERE id = ?1", id.uuid())
-        }
+        OriginScope::Network(id) | OriginScope::OvnNetwork(id) => (
+            "SELECT 1 FROM networks WHERE id = ?1
+                 UNION ALL SELECT 1 FROM imported_addresses WHERE network_id = ?1 LIMIT 1",
+            id.uuid(),
+        ),
         OriginScope::Router(id) => {
             ("SELECT 1 FROM router_subnets WHERE router_id = ?1 LIMIT 1", id.uuid())
         }
@@ -72,7 +100,11 @@ fn by_address(connection: &Connection, scope: OriginScope, address: IpAddr) -> T
             connection,
             "SELECT p.id, p.instance_id, p.project_id
              FROM fixed_ips f JOIN ports p ON p.id = f.port_id
-             WHERE f.network_id = ?1 AND f.address = ?2 LIMIT 2",
+             WHERE f.network_id = ?1 AND f.address = ?2
+             UNION
+             SELECT a.port_id, a.instance_id, i.project_id
+             FROM imported_addresses a JOIN instances i ON i.id = a.instance_id
+             WHERE a.network_id = ?1 AND a.address = ?2 LIMIT 2",
             params![Text(id), Address(address)],
         ),
         // By subnet, not by network: another subnet of an attached network may have a range that
@@ -94,7 +126,11 @@ fn by_mac(connection: &Connection, scope: OriginScope, mac: MacAddress) -> Tried
         OriginScope::Network(id) | OriginScope::OvnNetwork(id) => query(
             connection,
             "SELECT id, instance_id, project_id FROM ports
-             WHERE network_id = ?1 AND mac = ?2 LIMIT 2",
+             WHERE network_id = ?1 AND mac = ?2
+             UNION
+             SELECT a.port_id, a.instance_id, i.project_id
+             FROM imported_addresses a JOIN instances i ON i.id = a.instance_id
+             WHERE a.network_id = ?1 AND a.mac = ?2 LIMIT 2",
             params![Text(id), Text(mac)],
         ),
         OriginScope::Router(id) => query(
@@ -109,7 +145,8 @@ fn by_mac(connection: &Connection, scope: OriginScope, mac: MacAddress) -> Tried
     }
 }
 
-fn query(connection: &Connection, sql: &str, key: impl Params) -> Tried<Vec<Found>> {
+/// Runs a query whose rows are [`Found`].
+pub(crate) fn query(connection: &Connection, sql: &str, key: impl Params) -> Tried<Vec<Found>> {
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map(key, read)?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -14,8 +14,10 @@ struct Migration {
 }
 
 /// In order; the first has version 1. A released one is never edited: add another.
-const MIGRATIONS: &[Migration] =
-    &[Migration { name: "first", sql: include_str!("../migrations/0001_first.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "first", sql: include_str!("../migrations/0001_first.sql") },
+    Migration { name: "imported", sql: include_str!("../migrations/0002_imported.sql") },
+];
 
 /// Brings the schema up to date, all or nothing. Processes that open at once take turns.
 pub(crate) fn migrate(connection: &mut Connection) -> Tried<()> {
@@ -99,7 +101,7 @@ fn checksum(sql: &str) -> String {
 mod tests {
     use super::*;
 
-    const SECOND: &str = "CREATE TABLE second (id INTEGER PRIMARY KEY) STRICT";
+    const FURTHER: &str = "CREATE TABLE further (id INTEGER PRIMARY KEY) STRICT";
 
     fn refusal(result: Tried<()>) -> String {
         StoreError::from(result.expect_err("should be refused")).to_string()
@@ -110,20 +112,29 @@ mod tests {
         let mut connection = Connection::open_in_memory().expect("memory");
         migrate(&mut connection).expect("fresh");
         migrate(&mut connection).expect("again");
-        let more = [
-            Migration { name: MIGRATIONS[0].name, sql: MIGRATIONS[0].sql },
-            Migration { name: "second", sql: SECOND },
-        ];
+        let known = MIGRATIONS.iter().map(|one| Migration { name: one.name, sql: one.sql });
+        let further = Migration { name: "further", sql: FURTHER };
+        let more: Vec<_> = known.chain([further]).collect();
         migrate_once(&mut connection, &more).expect("an upgrade");
         let newer = refusal(migrate(&mut connection));
-        assert!(newer.contains("schema has version 2"), "{newer}");
-        assert!(newer.contains("up to 1"), "{newer}");
+        assert!(newer.contains(&format!("schema has version {}", more.len())), "{newer}");
+        assert!(newer.contains(&format!("up to {}", MIGRATIONS.len())), "{newer}");
+    }
+
+    #[test]
+    fn a_database_of_the_first_version_is_brought_up_to_date() {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        migrate_once(&mut connection, &MIGRATIONS[..1]).expect("the first version");
+        migrate(&mut connection).expect("an upgrade");
+        let imported = "SELECT count(*) FROM imported_instances";
+        let rows: i64 = connection.query_row(imported, [], |row| row.get(0)).expect("a table");
+        assert_eq!(rows, 0);
     }
 
     #[test]
     fn an_edited_step_is_refused() {
         let mut connection = Connection::open_in_memory().expect("memory");
-        migrate_once(&mut connection, &[Migration { name: "other", sql: SECOND }]).expect("fresh");
+        migrate_once(&mut connection, &[Migration { name: "other", sql: FURTHER }]).expect("fresh");
         let refused = refusal(migrate(&mut connection));
         assert!(refused.contains("version 1 of its schema is not"), "{refused}");
     }
