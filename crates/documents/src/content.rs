@@ -4,10 +4,12 @@ use std::{borrow::Cow, fmt};
 
 use base64::Engine as _;
 use bytes::Bytes;
-use innkeeper_model::GuestRecord;
-use serde::Serialize;
+use innkeeper_model::{GuestRecord, Vif};
 
-use crate::{OpenStackVersion, Settings, json, meta_data, network_data};
+use crate::{
+    GuestTree, OpenStackVersion, Settings, VendorDataProvider, injected_network, json, meta_data,
+    network_data, vendor_data::VendorData2,
+};
 
 /// Random bytes in `random_seed`: what Nova gives.
 const RANDOM_SEED_BYTES: usize = 512;
@@ -52,7 +54,7 @@ enum Content<'a> {
     MetaData(&'a GuestRecord, &'a Settings, OpenStackVersion),
     NetworkData(&'a GuestRecord),
     StaticVendorData(&'a Settings),
-    VendorData2(&'a Settings),
+    VendorData2(VendorData2<'a>),
 }
 
 impl<'a> File<'a> {
@@ -64,6 +66,12 @@ impl<'a> File<'a> {
     /// Whether this is the password, the one document that not every method reads.
     pub const fn is_password(&self) -> bool {
         matches!(self.content, Content::Password(_))
+    }
+
+    /// Whether rendering it shows what the operator's services say of the machine: see
+    /// [`GuestTree::with_dynamic_vendor_data`]. No other file has to wait for them.
+    pub fn needs_dynamic_vendor_data(&self) -> bool {
+        matches!(&self.content, Content::VendorData2(vendor_data) if vendor_data.is_dynamic())
     }
 
     /// The document's bytes.
@@ -85,9 +93,7 @@ impl<'a> File<'a> {
             Content::StaticVendorData(settings) => {
                 json::encode(&settings.static_vendor_data).into()
             }
-            Content::VendorData2(settings) => {
-                json::encode(&VendorData2 { r#static: &settings.static_vendor_data }).into()
-            }
+            Content::VendorData2(vendor_data) => json::encode(vendor_data).into(),
         }
     }
 
@@ -119,12 +125,21 @@ impl<'a> File<'a> {
         Self { media_type: MediaType::Html, content: Content::Password(record) }
     }
 
-    pub(crate) const fn vendor_data(settings: &'a Settings) -> Self {
-        Self { media_type: MediaType::Json, content: Content::StaticVendorData(settings) }
+    /// `None` if the operator does not have it among the sources.
+    pub(crate) fn vendor_data(settings: &'a Settings) -> Option<Self> {
+        let content = Content::StaticVendorData(settings);
+        let file = Self { media_type: MediaType::Json, content };
+        settings.uses(VendorDataProvider::StaticJson).then_some(file)
     }
 
-    pub(crate) const fn vendor_data2(settings: &'a Settings) -> Self {
-        Self { media_type: MediaType::Json, content: Content::VendorData2(settings) }
+    pub(crate) const fn vendor_data2(tree: &GuestTree<'a>) -> Self {
+        let vendor_data = VendorData2::new(tree.settings, tree.dynamic_vendor_data);
+        Self { media_type: MediaType::Json, content: Content::VendorData2(vendor_data) }
+    }
+
+    /// `None` if no interface is to be configured by a file.
+    pub(crate) fn injected_network(vifs: &[Vif]) -> Option<Self> {
+        injected_network::file(vifs).map(|text| Self::text(text.into()))
     }
 }
 
@@ -133,11 +148,6 @@ impl fmt::Debug for File<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("File").field("media_type", &self.media_type).finish_non_exhaustive()
     }
-}
-
-#[derive(Serialize)]
-struct VendorData2<'a> {
-    r#static: &'a serde_json::Value,
 }
 
 fn seed(entropy: &mut Entropy<'_>) -> String {

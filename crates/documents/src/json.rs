@@ -115,6 +115,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_an_operator_writes_comes_out_as_from_python() {
+        // The right side is what Python 3.11 prints for `json.dumps(json.loads(left))`.
+        for (written, shown) in [
+            ("18446744073709551615", "18446744073709551615"),
+            ("-9223372036854775808", "-9223372036854775808"),
+            ("1e16", "1e+16"),
+            ("1E2", "100.0"),
+            ("123456789012345680.0", "1.2345678901234568e+17"),
+            ("0.00001", "1e-05"),
+            ("-0.0", "-0.0"),
+            (r#"{"b": 1, "a": 2, "b": 3}"#, r#"{"b": 3, "a": 2}"#),
+            (
+                r#"{"grüße": ["\u00e9", {"\ud83d\ude00": "/"}]}"#,
+                r#"{"gr\u00fc\u00dfe": ["\u00e9", {"\ud83d\ude00": "/"}]}"#,
+            ),
+        ] {
+            assert_eq!(text(&serde_json::from_str(written).expect("JSON")), shown, "{written}");
+        }
+    }
+
     fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use innkeeper_model::{AttachedKeyPair, GuestRecord, NumaCell, Properties};
+use innkeeper_model::{AttachedKeyPair, GuestRecord, NumaCell, Properties, Vif};
 use serde::Serialize;
 
 use crate::{
     OpenStackVersion, Settings,
     devices::{self, ShownDevice},
+    injected_network,
 };
 
 /// `meta_data.json`; the order of the fields is the order of the keys.
@@ -16,6 +17,8 @@ pub(crate) struct MetaData<'a> {
     uuid: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     meta: Option<&'a Properties>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_config: Option<NetworkConfig>,
     #[serde(skip_serializing_if = "Option::is_none")]
     public_keys: Option<BTreeMap<&'a str, &'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,6 +35,13 @@ pub(crate) struct MetaData<'a> {
     devices: Option<Vec<ShownDevice<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dedicated_cpus: Option<BTreeSet<u32>>,
+}
+
+/// Refers to the injected network file.
+#[derive(Serialize)]
+struct NetworkConfig {
+    name: &'static str,
+    content_path: String,
 }
 
 #[derive(Serialize)]
@@ -54,6 +64,7 @@ impl<'a> MetaData<'a> {
         Self {
             uuid: instance.id.to_string(),
             meta: (!instance.metadata.is_empty()).then_some(&instance.metadata),
+            network_config: network_config(&record.network_info),
             public_keys: key_pair.map(|pair| [(pair.name.as_str(), &*pair.public_key)].into()),
             keys: key_pair.map(|pair| [key(pair)]),
             hostname: settings.full_hostname(&instance.hostname),
@@ -66,6 +77,12 @@ impl<'a> MetaData<'a> {
             dedicated_cpus: (version >= V2020_10_14).then(|| dedicated_cpus(&instance.numa_cells)),
         }
     }
+}
+
+fn network_config(vifs: &[Vif]) -> Option<NetworkConfig> {
+    let content_path = || format!("/content/{}", injected_network::CONTENT_ID);
+    injected_network::has_file(vifs)
+        .then(|| NetworkConfig { name: "network_config", content_path: content_path() })
 }
 
 fn key(pair: &AttachedKeyPair) -> Key<'_> {

@@ -67,12 +67,7 @@ pub(crate) fn document(vifs: &[Vif]) -> NetworkData<'_> {
     }
     let (mut links, mut networks, mut services) = (Vec::new(), Vec::new(), Vec::new());
     for vif in vifs {
-        // Only the first subnet of each family counts; further ones were never shown.
-        let first = |ipv4: bool| {
-            let of_family = |cidr: IpNet| cidr.addr().is_ipv4() == ipv4;
-            vif.subnets().iter().find(|subnet| subnet.cidr.is_some_and(of_family))
-        };
-        let subnets = [first(true), first(false)];
+        let subnets = [first_subnet(vif, true), first_subnet(vif, false)];
         if subnets.iter().all(Option::is_none) {
             continue;
         }
@@ -91,6 +86,12 @@ pub(crate) fn document(vifs: &[Vif]) -> NetworkData<'_> {
         links.push(link);
     }
     NetworkData::Some { links, networks, services }
+}
+
+/// Only the first subnet of each family counts; further ones were never shown.
+pub(crate) fn first_subnet(vif: &Vif, ipv4: bool) -> Option<&VifSubnet> {
+    let of_family = |cidr: IpNet| cidr.addr().is_ipv4() == ipv4;
+    vif.subnets().iter().find(|subnet| subnet.cidr.is_some_and(of_family))
 }
 
 fn link(vif: &Vif, number: usize) -> Link<'_> {

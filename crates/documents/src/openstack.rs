@@ -1,7 +1,8 @@
 //! The OpenStack tree: documents by version.
 
 use crate::{
-    Child, Directory, Entry, File, GuestTree, OpenStackVersion, Settings, version::LATEST,
+    Child, Directory, Entry, File, GuestTree, OpenStackVersion, Settings, injected_network,
+    version::LATEST,
 };
 
 /// A document of a version: since when it is listed, and since when it is served.
@@ -9,6 +10,8 @@ struct Document {
     name: &'static str,
     listed_since: OpenStackVersion,
     served_since: OpenStackVersion,
+    /// Whether the listing has it though there is nothing to serve.
+    listed_if_absent: bool,
     file: for<'t, 'a> fn(&'t GuestTree<'a>, OpenStackVersion) -> Option<File<'a>>,
 }
 
@@ -18,46 +21,64 @@ const DOCUMENTS: &[Document] = &[
         name: "meta_data.json",
         listed_since: OpenStackVersion::V2012_08_10,
         served_since: OpenStackVersion::V2012_08_10,
+        listed_if_absent: false,
         file: |tree, version| Some(File::meta_data(tree.record, tree.settings, version)),
     },
     Document {
         name: "user_data",
         listed_since: OpenStackVersion::V2012_08_10,
         served_since: OpenStackVersion::V2012_08_10,
+        listed_if_absent: false,
         file: |tree, _| File::user_data(tree.record),
     },
     Document {
         name: "password",
         listed_since: OpenStackVersion::V2013_04_04,
         served_since: OpenStackVersion::V2013_04_04,
+        listed_if_absent: false,
         file: |tree, _| Some(File::password(tree.record)),
     },
     Document {
         name: "vendor_data.json",
         listed_since: OpenStackVersion::V2013_10_17,
         served_since: OpenStackVersion::V2013_10_17,
-        file: |tree, _| Some(File::vendor_data(tree.settings)),
+        // Nova lists it by version alone.
+        listed_if_absent: true,
+        file: |tree, _| File::vendor_data(tree.settings),
     },
     Document {
         name: "network_data.json",
         listed_since: OpenStackVersion::V2015_10_15,
         // Nova forgot to ask for the version, and guests have come to rely on it.
         served_since: OpenStackVersion::V2012_08_10,
+        listed_if_absent: false,
         file: |tree, _| Some(File::network_data(tree.record)),
     },
     Document {
         name: "vendor_data2.json",
         listed_since: OpenStackVersion::V2016_10_06,
         served_since: OpenStackVersion::V2016_10_06,
-        file: |tree, _| Some(File::vendor_data2(tree.settings)),
+        listed_if_absent: false,
+        file: |tree, _| Some(File::vendor_data2(tree)),
     },
 ];
+
+/// Beside the versions, and not listed: files that `meta_data.json` refers to.
+const CONTENT: &str = "content";
 
 /// A name of Nova's router inside that became visible: another name of the version's listing.
 const LISTING_ALIAS: &str = "version";
 
 pub(crate) fn get<'a>(tree: &GuestTree<'a>, segments: &[&str]) -> Option<Entry<'a>> {
     let [version, rest @ ..] = segments else { return Some(Entry::Directory(versions(tree))) };
+    if *version == CONTENT {
+        return match rest {
+            [injected_network::CONTENT_ID] => {
+                File::injected_network(&tree.record.network_info).map(Entry::File)
+            }
+            _ => None,
+        };
+    }
     let version = version_named(version, tree.settings)?;
     match rest {
         [] | [LISTING_ALIAS] => Some(Entry::Directory(documents(tree, version))),
@@ -83,7 +104,8 @@ fn versions(tree: &GuestTree<'_>) -> Directory {
 
 fn documents(tree: &GuestTree<'_>, version: OpenStackVersion) -> Directory {
     let listed = DOCUMENTS.iter().filter(|document| document.listed_since <= version);
-    let present = listed.filter(|document| (document.file)(tree, version).is_some());
+    let present = listed
+        .filter(|document| document.listed_if_absent || (document.file)(tree, version).is_some());
     Directory::new(present.map(|document| Child::plain(document.name)).collect())
 }
 

@@ -11,6 +11,18 @@ pub struct Settings {
     pub newest_openstack_version: OpenStackVersion,
     /// The vendor's own JSON, the same for every machine.
     pub static_vendor_data: serde_json::Value,
+    /// Where vendor data comes from, in the order in which `vendor_data2.json` is filled.
+    pub vendordata_providers: Vec<VendorDataProvider>,
+}
+
+/// A source of vendor data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VendorDataProvider {
+    /// [`Settings::static_vendor_data`].
+    StaticJson,
+    /// What the operator's services say of each machine: see
+    /// [`GuestTree::with_dynamic_vendor_data`](crate::GuestTree::with_dynamic_vendor_data).
+    DynamicJson,
 }
 
 impl Default for Settings {
@@ -19,11 +31,16 @@ impl Default for Settings {
             dhcp_domain: Some("novalocal".to_owned()),
             newest_openstack_version: OpenStackVersion::V2025_04_04,
             static_vendor_data: serde_json::Value::Object(serde_json::Map::new()),
+            vendordata_providers: vec![VendorDataProvider::StaticJson],
         }
     }
 }
 
 impl Settings {
+    pub(crate) fn uses(&self, provider: VendorDataProvider) -> bool {
+        self.vendordata_providers.contains(&provider)
+    }
+
     /// The host name that guests read: the machine's own, and the domain if there is one.
     pub(crate) fn full_hostname(&self, hostname: &str) -> String {
         match self.dhcp_domain.as_deref() {

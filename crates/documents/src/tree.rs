@@ -11,13 +11,14 @@ pub struct GuestTree<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) today: CivilDate,
     pub(crate) asked_from: Option<String>,
+    pub(crate) dynamic_vendor_data: &'a [(String, serde_json::Value)],
 }
 
 impl<'a> GuestTree<'a> {
     /// The documents of `record` as of `today` (UTC), on which it depends which versions are
     /// listed.
     pub const fn new(record: &'a GuestRecord, settings: &'a Settings, today: CivilDate) -> Self {
-        Self { record, settings, today, asked_from: None }
+        Self { record, settings, today, asked_from: None, dynamic_vendor_data: &[] }
     }
 
     /// The same documents as asked for from `address`, which a machine without a fixed IPv4
@@ -25,6 +26,18 @@ impl<'a> GuestTree<'a> {
     #[must_use]
     pub fn asked_from(mut self, address: Option<impl ToString>) -> Self {
         self.asked_from = address.map(|address| address.to_string());
+        self
+    }
+
+    /// The same documents with what the operator's services say of the machine: each service's name
+    /// and its answer, in order. Only a file that [needs it](File::needs_dynamic_vendor_data) shows
+    /// it.
+    #[must_use]
+    pub const fn with_dynamic_vendor_data(
+        mut self,
+        answers: &'a [(String, serde_json::Value)],
+    ) -> Self {
+        self.dynamic_vendor_data = answers;
         self
     }
 

@@ -95,6 +95,27 @@ fn versions_of_days_to_come_are_hidden_but_served() {
 }
 
 #[test]
+fn shares_appear_with_2025_04_04_which_latest_means() {
+    let (mut record, settings) = (record(), Settings::default());
+    let share = r#"{"type": "share", "share_id": "s", "tag": "data", "tags": ["t"]}"#;
+    record.instance.devices = vec![serde_json::from_str(share).expect("a device")];
+    let tree = GuestTree::new(&record, &settings, CivilDate::from_unix(0));
+    let devices = |version: &str| {
+        let path = format!("/openstack/{version}/meta_data.json");
+        let Some(Entry::File(file)) = tree.get(&path) else { panic!("{path} is no file") };
+        let text = String::from_utf8(file.render(&mut |_| {}).to_vec()).expect("ASCII");
+        let (_, from_devices) = text.split_once("\"devices\": ").expect("devices");
+        from_devices.to_owned()
+    };
+    let shown = "[{\"type\": \"share\", \"share_id\": \"s\", \"tag\": \"data\", \
+                 \"bus\": \"none\", \"address\": \"none\", \"tags\": [\"t\"]}], \
+                 \"dedicated_cpus\": []}";
+    assert_eq!(devices("latest"), shown);
+    assert_eq!(devices("2025-04-04"), shown);
+    assert_eq!(devices("2020-10-14"), "[], \"dedicated_cpus\": []}");
+}
+
+#[test]
 fn a_seed_is_drawn_only_where_one_is_shown() {
     let (record, settings) = (record(), Settings::default());
     let tree = GuestTree::new(&record, &settings, CivilDate::from_unix(0));

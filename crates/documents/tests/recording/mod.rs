@@ -3,9 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use base64::Engine as _;
-use innkeeper_model::{
-    AttachedKeyPair, Ec2Ids, Ec2Key, Flavor, GuestRecord, Instance, PersonalityFile, PowerState,
-};
+use innkeeper_model::{GuestRecord, ImportedInstance};
 use serde_json::Value;
 
 /// A machine and what Nova answered it.
@@ -14,6 +12,9 @@ pub(crate) struct Case {
     pub(crate) record: GuestRecord,
     pub(crate) responses: Vec<Response>,
     pub(crate) responses_b: Vec<Response>,
+    pub(crate) dynamic_vendor_data: Vec<(String, Value)>,
+    /// Path and content of each file of the config drive.
+    pub(crate) config_drive: Vec<(String, Vec<u8>)>,
 }
 
 /// How Nova was configured: see the README beside the recordings.
@@ -84,10 +85,14 @@ pub(crate) fn static_vendor_data() -> Value {
 }
 
 fn case(name: String) -> Case {
-    let record = record(&read(&format!("{name}/input.json")));
+    let input: ImportedInstance = serde_json::from_value(read(&format!("{name}/input.json")))
+        .unwrap_or_else(|e| panic!("{name}: {e}"));
+    let record = input.record().unwrap_or_else(|e| panic!("{name}: {e}"));
     let responses = responses(&read(&format!("{name}/responses.json")));
     let responses_b = self::responses(&read(&format!("{name}/responses_configB.json")));
-    Case { name, record, responses, responses_b }
+    let dynamic_vendor_data = dynamic_vendor_data(&record);
+    let config_drive = files(&read(&format!("{name}/configdrive.json")));
+    Case { name, record, responses, responses_b, dynamic_vendor_data, config_drive }
 }
 
 fn directory() -> PathBuf {
@@ -110,12 +115,21 @@ fn responses(file: &Value) -> Vec<Response> {
             status: response["status"].as_u64().expect("a status"),
             headers: headers(&response["headers"]),
             response_headers: headers(&response["response_headers"]),
-            body: match response["body_b64"].as_str() {
-                Some(base64) => decode(base64),
-                None => text(&response["body"]).into_bytes(),
-            },
+            body: body(response),
         })
         .collect()
+}
+
+fn files(drive: &Value) -> Vec<(String, Vec<u8>)> {
+    let files = drive["files"].as_array().expect("files");
+    files.iter().map(|file| (text(&file["path"]), body(file))).collect()
+}
+
+fn body(recorded: &Value) -> Vec<u8> {
+    match recorded["body_b64"].as_str() {
+        Some(base64) => decode(base64),
+        None => text(&recorded["body"]).into_bytes(),
+    }
 }
 
 fn headers(headers: &Value) -> Vec<(String, String)> {
@@ -128,93 +142,22 @@ fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     Some(&header.1)
 }
 
-/// The machine of an `input.json`.
-fn record(input: &Value) -> GuestRecord {
-    let ids = &input["ec2_ids"];
-    GuestRecord {
-        instance: instance(input),
-        display_name: parse(&input["display_name"]),
-        ec2_key: parse::<Option<String>>(&input["key_name"])
-            .map(|name| Ec2Key { name, public_key: parse(&input["key_data"]) }),
-        boot_roles: parse::<Option<String>>(&input["system_metadata"]["boot_roles"])
-            .unwrap_or_default(),
-        ec2_ids: Ec2Ids {
-            instance: ids["instance"].as_u64().expect("an id"),
-            image: ids["image"].as_u64(),
-            kernel: ids["kernel"].as_u64(),
-            ramdisk: ids["ramdisk"].as_u64(),
-        },
-        network_info: parse(&input["network_info"]),
-        security_groups: parse::<Vec<Vec<String>>>(&input["security_groups_per_port"]).concat(),
-        password: password(&input["system_metadata"]),
-    }
-}
-
-fn instance(input: &Value) -> Instance {
-    let devices = &input["devices"];
-    let numa_cells = &input["numa_cells"];
-    Instance {
-        id: parse(&input["uuid"]),
-        project_id: parse(&input["project_id"]),
-        user_id: parse(&input["user_id"]),
-        name: text(&input["display_name"]),
-        hostname: text(&input["hostname"]),
-        flavor: flavor(&input["flavor"]),
-        image_id: filled(&input["image_ref"]),
-        kernel_id: filled(&input["kernel_id"]),
-        ramdisk_id: filled(&input["ramdisk_id"]),
-        availability_zone: parse(&input["availability_zone"]),
-        launch_index: parse(&input["launch_index"]),
-        reservation_id: text(&input["reservation_id"]),
-        key_pair: parse::<Option<AttachedKeyPair>>(&input["keypair"]),
-        user_data: parse(&input["user_data_b64"]),
-        metadata: parse(&input["metadata"]),
-        personality: parse::<Vec<Value>>(&input["files"]).iter().map(file).collect(),
-        admin_password: None,
-        root_device_name: parse(&input["root_device_name"]),
-        default_ephemeral_device: parse(&input["default_ephemeral_device"]),
-        default_swap_device: parse(&input["default_swap_device"]),
-        block_devices: parse(&input["block_devices"]),
-        devices: if devices.is_null() { Vec::new() } else { parse(devices) },
-        numa_cells: if numa_cells.is_null() { Vec::new() } else { parse(numa_cells) },
-        config_drive: !text(&input["config_drive"]).is_empty(),
-        power_state: PowerState::Unknown,
-        launched_at: None,
-        created_at: 0,
-        revision: 1,
-    }
-}
-
-fn flavor(flavor: &Value) -> Flavor {
-    Flavor {
-        id: parse(&flavor["flavorid"]),
-        name: text(&flavor["name"]),
-        vcpus: parse(&flavor["vcpus"]),
-        ram_mib: parse(&flavor["memory_mb"]),
-        disk_gib: parse(&flavor["root_gb"]),
-        extra_specs: parse(&flavor["extra_specs"]),
-        created_at: 0,
-    }
-}
-
-fn file(file: &Value) -> PersonalityFile {
-    let contents = base64::engine::general_purpose::STANDARD.encode(text(&file["content"]));
-    PersonalityFile { path: text(&file["path"]), contents }
-}
-
-/// Nova keeps it in pieces: `password_0` to `password_3`.
-fn password(system_metadata: &Value) -> String {
-    let pieces = (0..4).filter_map(|n| system_metadata[format!("password_{n}")].as_str());
-    pieces.collect()
-}
-
-/// `None` for the empty text, which is how Nova writes that there is none.
-fn filled<T: serde::de::DeserializeOwned>(value: &Value) -> Option<T> {
-    (value != "").then(|| parse(value))
-}
-
-fn parse<T: serde::de::DeserializeOwned>(value: &Value) -> T {
-    serde_json::from_value(value.clone()).unwrap_or_else(|e| panic!("{value}: {e}"))
+/// What the services of configuration B answered: one that echoes what it is told, and one that
+/// nobody could reach. The other two targets, one without an address and one with the first's name,
+/// were never asked.
+fn dynamic_vendor_data(record: &GuestRecord) -> Vec<(String, Value)> {
+    let instance = &record.instance;
+    let told = serde_json::json!({
+        "project-id": instance.project_id,
+        "instance-id": instance.id,
+        "image-id": instance.image_id.map(|id| id.to_string()).unwrap_or_default(),
+        "user-data": instance.user_data,
+        "hostname": instance.hostname,
+        "metadata": instance.metadata,
+        "boot-roles": record.boot_roles,
+    });
+    let echo = serde_json::json!({ "echo": told });
+    vec![("echo".to_owned(), echo), ("dead".to_owned(), serde_json::json!({}))]
 }
 
 fn text(value: &Value) -> String {
