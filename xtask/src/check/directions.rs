@@ -28,7 +28,8 @@ const TABLE: &[(&str, May)] = &[
     ("control", May::Use(&["control-api", "store", "wire"])),
     ("network-view", May::Use(&["store", "control-api"])),
     ("agent", May::Use(&["wire", "network-view"])),
-    ("api", May::Use(&["documents", "store", "wire"])),
+    ("vendor-data", May::Use(&["wire"])),
+    ("api", May::Use(&["documents", "store", "vendor-data", "wire"])),
     ("proxy", May::Use(&["wire"])),
     ("host", May::Use(&["network-view"])),
     // The binary wires the roles together.
@@ -36,6 +37,7 @@ const TABLE: &[(&str, May)] = &[
     // Around the product: what drives the finished binary from outside knows none of its parts.
     ("lab", May::UseNone),
     ("bench", May::Use(&["lab"])),
+    ("conformance", May::Use(&["lab"])),
     ("xtask", May::UseNone),
 ];
 

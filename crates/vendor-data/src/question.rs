@@ -1,0 +1,135 @@
+//! What a service is told about a machine.
+
+use std::io::{self, Write};
+
+use bytes::Bytes;
+use innkeeper_model::{GuestRecord, InstanceId, ProjectId, Properties, Revision, UserData};
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+use sha2::{Digest, Sha256};
+
+/// The body of the request, and by what its answer is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    pub(crate) key: QuestionKey,
+    pub(crate) body: Bytes,
+}
+
+/// Two machines never share one. The digest tells apart even two machines that had one id and one
+/// revision after another, such as one that was deleted and made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct QuestionKey {
+    instance: InstanceId,
+    revision: Revision,
+    digest: [u8; 32],
+}
+
+impl Question {
+    /// What is asked about the machine of `record`. Its administrator password is never told.
+    pub(crate) fn about(record: &GuestRecord) -> Self {
+        let instance = &record.instance;
+        let body = encode(&Told {
+            project_id: &instance.project_id,
+            instance_id: instance.id,
+            image_id: instance.image_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+            user_data: instance.user_data.as_ref(),
+            hostname: &instance.hostname,
+            metadata: &instance.metadata,
+            boot_roles: &record.boot_roles,
+        });
+        let key = QuestionKey {
+            instance: instance.id,
+            revision: instance.revision,
+            digest: Sha256::digest(&body).into(),
+        };
+        Self { key, body: body.into() }
+    }
+}
+
+/// In Nova's order.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Told<'a> {
+    project_id: &'a ProjectId,
+    instance_id: InstanceId,
+    /// Empty for a machine that was not made from an image.
+    image_id: String,
+    /// Still base64.
+    user_data: Option<&'a UserData>,
+    hostname: &'a str,
+    metadata: &'a Properties,
+    boot_roles: &'a str,
+}
+
+/// As Python's `json.dumps` writes it: services may compare bytes, or sign them.
+fn encode(told: &Told<'_>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1024);
+    told.serialize(&mut Serializer::with_formatter(&mut bytes, PythonFormatter))
+        .expect("writing to memory does not fail, and keys are text");
+    bytes
+}
+
+struct PythonFormatter;
+
+impl Formatter for PythonFormatter {
+    fn begin_object_key<W: Write + ?Sized>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(b": ")
+    }
+
+    /// What serde_json leaves alone: everything but control characters below U+0020, `"` and `\`.
+    fn write_string_fragment<W: Write + ?Sized>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let plain = |character: char| matches!(character, ' '..='~');
+        if fragment.chars().all(plain) {
+            return out.write_all(fragment.as_bytes());
+        }
+        for character in fragment.chars() {
+            if plain(character) {
+                write!(out, "{character}")?;
+            } else {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use innkeeper_model::Properties;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_owners_write_is_told_unchanged_and_in_ascii(
+            metadata in prop::collection::vec((".*", ".*"), 0..6),
+            hostname in ".*",
+        ) {
+            let metadata: Properties = metadata.into_iter().collect();
+            let body = encode(&Told {
+                project_id: &"acme".parse().expect("a project"),
+                instance_id: InstanceId::random(),
+                image_id: String::new(),
+                user_data: None,
+                hostname: &hostname,
+                metadata: &metadata,
+                boot_roles: "",
+            });
+            prop_assert!(body.is_ascii() && !body.contains(&b'\n'));
+            let read: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+            prop_assert_eq!(&read["hostname"], &hostname);
+            prop_assert_eq!(&read["metadata"], &serde_json::to_value(&metadata).expect("JSON"));
+        }
+    }
+}
