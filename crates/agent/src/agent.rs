@@ -6,16 +6,18 @@ use std::{
     },
 };
 
+use http::Method;
 use innkeeper_model::{Identity, LookupRefusal, Origin, PortOwner};
 use innkeeper_network_view::{LookupError, NetworkView};
 use innkeeper_wire::{
     GuestRequest, GuestResponse, Hop, NextHop, Reason,
+    headers::{EC2_TOKEN, EC2_TOKEN_TTL},
     limits::{AGENT_HOLD, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN, UNKNOWN_PORT_HOLD},
     metrics::HopMetrics,
 };
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::holding::Holding;
+use crate::{SessionTokens, holding::Holding, methods::Resource};
 
 /// What every guest is told who is not known, for whatever reason.
 const NOT_FOUND: &str = "Instance was not found.\n";
@@ -24,6 +26,7 @@ const NOT_FOUND: &str = "Instance was not found.\n";
 pub struct Agent<N> {
     view: NetworkView,
     next: Arc<N>,
+    tokens: SessionTokens,
     metrics: HopMetrics,
     holding: Holding,
     /// Whether the log already says that the view cannot be asked.
@@ -32,9 +35,14 @@ pub struct Agent<N> {
 
 impl<N> Agent<N> {
     /// An agent that looks askers up in `view` and asks `next`.
-    pub fn new(view: NetworkView, next: Arc<N>, metrics: HopMetrics) -> Self {
+    pub fn new(
+        view: NetworkView,
+        next: Arc<N>,
+        tokens: SessionTokens,
+        metrics: HopMetrics,
+    ) -> Self {
         let noted_away = AtomicBool::new(false);
-        Self { view, next, metrics, holding: Holding::default(), noted_away }
+        Self { view, next, tokens, metrics, holding: Holding::default(), noted_away }
     }
 
     /// What it counts; for the edge, which refuses some requests before they come here.
@@ -54,11 +62,17 @@ impl<N: NextHop<Identity>> NextHop<Origin> for Agent<N> {
 
 impl<N: NextHop<Identity>> Agent<N> {
     async fn answer(&self, request: GuestRequest<Origin>) -> GuestResponse {
+        let resource = Resource::of(&request.target);
+        if let Some(refusal) = resource.refusal(&request.method) {
+            return refusal;
+        }
         let deadline = request.deadline.min(Instant::now() + AGENT_HOLD);
-        let response = match self.ask(&request, deadline).await {
+        let response = match self.ask(&request, resource, deadline).await {
             // The address went to another machine between lookup and answer. The API refused
             // before it did anything, so asking again is safe, whatever was asked.
-            Ok(stale) if stale.reason == Reason::StaleAddress => self.ask(&request, deadline).await,
+            Ok(stale) if stale.reason == Reason::StaleAddress => {
+                self.ask(&request, resource, deadline).await
+            }
             first => first,
         };
         match response {
@@ -76,10 +90,12 @@ impl<N: NextHop<Identity>> Agent<N> {
         }
     }
 
-    /// Looks the asker up and asks the API in its name.
+    /// Looks the asker up and asks the API in its name. Session tokens end here: the API is asked
+    /// only in the name of who shows a good one or none, and sees neither.
     async fn ask(
         &self,
         request: &GuestRequest<Origin>,
+        resource: Resource,
         deadline: Instant,
     ) -> Result<GuestResponse, Reason> {
         let owner = self.find(&request.who, deadline).await?;
@@ -89,7 +105,16 @@ impl<N: NextHop<Identity>> Agent<N> {
             address: Some(request.who.address),
             vouched_port: Some(owner.port),
         };
-        let mut response = self.next.call(request.clone().identified(identity, deadline)).await;
+        let mut response = if resource == Resource::Token && request.method == Method::PUT {
+            self.tokens.give(owner.instance, &request.headers)
+        } else if let Some(refusal) = self.tokens.refusal(owner.instance, &request.headers) {
+            refusal
+        } else {
+            let mut inward = request.clone().identified(identity, deadline);
+            inward.headers.remove(EC2_TOKEN);
+            inward.headers.remove(EC2_TOKEN_TTL);
+            self.next.call(inward).await
+        };
         response.instance = Some(owner.instance);
         Ok(response)
     }

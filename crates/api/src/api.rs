@@ -1,18 +1,25 @@
 //! Identity to document.
 
-use http::{HeaderMap, Method};
-use innkeeper_documents::{Entry, File, GuestTree, Settings};
-use innkeeper_model::{GuestRecord, Identity, InstanceId};
-use innkeeper_store::{Store, StoreError};
+use std::future::Future;
+
+use http::Method;
+use innkeeper_documents::{Entry, GuestTree, Settings};
+use innkeeper_model::{GuestRecord, Identity};
+use innkeeper_store::Store;
+use innkeeper_vendor_data::VendorData;
 use innkeeper_wire::{
-    GuestRequest, GuestResponse, Hop, NextHop, Reason,
-    limits::{API_HOLD, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN},
-    metrics::HopMetrics,
+    GuestRequest, GuestResponse, Hop, NextHop, Reason, limits::API_HOLD, metrics::HopMetrics,
 };
 use percent_encoding::percent_decode_str;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::Instant;
 
-use crate::{Sources, addresses, answer};
+use crate::{
+    Sources, addresses,
+    answer::{self, Refusal},
+    asker::Asker,
+    holding, password,
+    settings::CurrentSettings,
+};
 
 /// What Nova says to every method on a password but two.
 const PASSWORD_METHODS: &str = "GET and POST only are supported.";
@@ -24,38 +31,63 @@ const PASSWORD_METHODS: &str = "GET and POST only are supported.";
 #[derive(Debug)]
 pub struct Api {
     store: Store,
-    settings: Settings,
+    settings: CurrentSettings,
     sources: Sources,
     metrics: HopMetrics,
 }
 
 impl Api {
     /// Serves the machines of `store`, and counts in `metrics` whoever asks, by whatever way.
-    pub const fn new(
-        store: Store,
-        settings: Settings,
-        sources: Sources,
-        metrics: HopMetrics,
-    ) -> Self {
-        Self { store, settings, sources, metrics }
+    pub fn new(store: Store, settings: Settings, sources: Sources, metrics: HopMetrics) -> Self {
+        Self { store, settings: CurrentSettings::fixed(settings), sources, metrics }
+    }
+
+    /// The same, with the vendor's data: its file in place of the settings' own, and its services,
+    /// asked only for a document that shows what they say.
+    #[must_use]
+    pub fn with_vendor_data(self, vendor_data: VendorData) -> Self {
+        Self { settings: self.settings.with_vendor_data(vendor_data), ..self }
     }
 
     pub(crate) const fn metrics(&self) -> &HopMetrics {
         &self.metrics
     }
 
-    async fn answer(&self, request: &GuestRequest<Identity>) -> GuestResponse {
-        let deadline = request.deadline.min(Instant::now() + API_HOLD);
-        match self.record_of(&request.who, deadline).await {
-            Ok(record) => self.document(request, &record),
-            Err(reason) => answer::refusal(reason, &request.headers),
-        }
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
     }
 
-    /// The record of whoever asks, once it is certain that it is theirs.
-    async fn record_of(&self, who: &Identity, deadline: Instant) -> Result<GuestRecord, Reason> {
-        let record = self.read(who.instance, deadline).await?.ok_or(Reason::UnknownInstance)?;
-        if record.instance.project_id != who.project {
+    /// Counts and reports what `answering` comes to.
+    pub(crate) async fn counted(
+        &self,
+        method: &Method,
+        answering: impl Future<Output = GuestResponse>,
+    ) -> GuestResponse {
+        let in_flight = self.metrics.begin();
+        let response = answer::for_method(method, answering.await);
+        let took = in_flight.finish(response.reason);
+        response.reported(Hop::Api, took)
+    }
+
+    /// What `request` is answered, not counted yet.
+    pub(crate) async fn answer(&self, request: &GuestRequest<Asker>) -> GuestResponse {
+        let deadline = request.deadline.min(Instant::now() + API_HOLD);
+        let answered = match self.record_of(&request.who, deadline).await {
+            Ok(record) => self.document(request, &record, deadline).await,
+            Err(reason) => Err(reason.into()),
+        };
+        let mut response = answered.unwrap_or_else(|refusal| refusal.answer(&request.headers));
+        response.instance = Some(request.who.instance);
+        response
+    }
+
+    /// The record of whoever asks, once it is certain that it is theirs. Read until that succeeds
+    /// or `deadline` is there.
+    async fn record_of(&self, who: &Asker, deadline: Instant) -> Result<GuestRecord, Reason> {
+        let read = || self.store.guest_record(who.instance);
+        let record = holding::read(deadline, &who.instance, read).await?;
+        let record = record.ok_or(Reason::UnknownInstance)?;
+        if who.project.as_ref().is_some_and(|project| *project != record.instance.project_id) {
             return Err(Reason::TenantMismatch);
         }
         match who.address {
@@ -67,76 +99,46 @@ impl Api {
         }
     }
 
-    /// Reads until it succeeds or `deadline` is there: a machine that boots asks only once.
-    async fn read(
+    async fn document(
         &self,
-        instance: InstanceId,
+        request: &GuestRequest<Asker>,
+        record: &GuestRecord,
         deadline: Instant,
-    ) -> Result<Option<GuestRecord>, Reason> {
-        let mut pause = RETRY_PAUSE_MIN;
-        loop {
-            let read = timeout_at(deadline, self.store.guest_record(instance));
-            let error = match read.await {
-                Ok(Ok(record)) => return Ok(record),
-                Ok(Err(error)) => error,
-                Err(_elapsed) => {
-                    tracing::warn!(%instance, "the database did not answer in time");
-                    return Err(Reason::StoreAway);
-                }
-            };
-            if !error.is_retryable() {
-                tracing::error!(%instance, %error, "an instance could not be read");
-                return Err(Reason::Internal);
-            }
-            if Instant::now() + pause >= deadline {
-                warn_away(instance, &error);
-                return Err(Reason::StoreAway);
-            }
-            sleep(pause).await;
-            pause = (pause * 2).min(RETRY_PAUSE_MAX);
-        }
-    }
-
-    fn document(&self, request: &GuestRequest<Identity>, record: &GuestRecord) -> GuestResponse {
-        let tree = GuestTree::new(record, &self.settings, self.sources.today())
-            .asked_from(request.who.address);
+    ) -> Result<GuestResponse, Refusal> {
+        let settings = self.settings.now();
+        let tree = GuestTree::new(record, &settings, self.sources.today())
+            .asked_from(request.who.shown_address.as_deref());
         // What is not UTF-8 names nothing of ours.
         let path = percent_decode_str(request.target.path()).decode_utf8();
-        match path.ok().and_then(|path| tree.get(&path)) {
-            None => answer::refusal(Reason::NoSuchPath, &request.headers),
-            Some(Entry::Directory(directory)) => answer::directory(&directory),
-            Some(Entry::File(file)) => match password_refusal(&file, request) {
-                Some(refusal) => refusal,
-                None => answer::file(&file, &self.sources),
-            },
+        let path = path.ok().ok_or(Reason::NoSuchPath)?;
+        let answers;
+        let mut entry = tree.get(&path).ok_or(Reason::NoSuchPath)?;
+        if let Entry::File(file) = &entry
+            && file.needs_dynamic_vendor_data()
+        {
+            answers = self.settings.answers_about(record, deadline).await?;
+            let tree = tree.clone().with_dynamic_vendor_data(&answers);
+            entry = tree.get(&path).ok_or(Reason::NoSuchPath)?;
+        }
+        match entry {
+            Entry::Directory(directory) => Ok(answer::directory(&directory)),
+            // Every method reads every document, but for the password.
+            Entry::File(file) if file.is_password() && request.method != Method::GET => {
+                if request.method != Method::POST {
+                    return Err(Refusal::explained(Reason::BadRequest, PASSWORD_METHODS));
+                }
+                password::post(&self.store, record, &request.body, deadline).await?;
+                Ok(answer::password_kept())
+            }
+            Entry::File(file) => Ok(answer::file(&file, &self.sources)),
         }
     }
 }
 
 impl NextHop<Identity> for Api {
     async fn call(&self, request: GuestRequest<Identity>) -> GuestResponse {
-        let in_flight = self.metrics.begin();
-        let response = self.answer(&request).await;
-        let mut response = answer::for_method(&request.method, response);
-        response.instance = Some(request.who.instance);
-        let took = in_flight.finish(response.reason);
-        response.reported(Hop::Api, took)
+        let (who, deadline) = (request.who.clone(), request.deadline);
+        let request = request.identified(Asker::from(who), deadline);
+        self.counted(&request.method, self.answer(&request)).await
     }
-}
-
-/// Every method reads every document, but for the password.
-fn password_refusal(file: &File<'_>, request: &GuestRequest<Identity>) -> Option<GuestResponse> {
-    if !file.is_password() || request.method == Method::GET {
-        return None;
-    }
-    let headers: &HeaderMap = &request.headers;
-    if request.method == Method::POST {
-        // Not found rather than success: a password that nobody keeps must not be reported kept.
-        return Some(answer::refusal(Reason::NoSuchPath, headers));
-    }
-    Some(answer::explained(Reason::BadRequest, PASSWORD_METHODS, headers))
-}
-
-fn warn_away(instance: InstanceId, error: &StoreError) {
-    tracing::warn!(%instance, %error, "the database could not be read while a request was held");
 }

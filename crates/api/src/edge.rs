@@ -1,4 +1,4 @@
-//! Where HTTP enters: headers to identity.
+//! Where HTTP enters: who asks is found out here.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -7,9 +7,9 @@ use http::{Response, request, uri::PathAndQuery};
 use http_body_util::Full;
 use innkeeper_documents::root_listing;
 use innkeeper_wire::{
-    GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId,
+    GuestRequest, GuestResponse, Reason, RequestId,
     access_log::GuestLine,
-    headers,
+    headers::{decode_request_id, guest_headers},
     limits::API_HOLD,
     server::{Handler, refuse_visibly},
     signature::SharedSecret,
@@ -18,61 +18,64 @@ use innkeeper_wire::{
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 
-use crate::{Api, answer};
+use crate::{
+    Api, Identification,
+    answer::{self, Refusal},
+};
 
-/// The API on a TCP port: takes the place of nova-api-metadata behind Neutron's agent or our own.
+/// The API on a TCP port: takes the place of nova-api-metadata behind Neutron's agent or our own, a
+/// load balancer, or nothing at all.
 #[derive(Debug)]
 pub struct ApiEdge {
     api: Arc<Api>,
     secret: SharedSecret,
+    identification: Identification,
 }
 
 impl ApiEdge {
-    /// Answers who can sign with `secret`.
-    pub const fn new(api: Arc<Api>, secret: SharedSecret) -> Self {
-        Self { api, secret }
+    /// Answers who is known by `identification`; whoever signs, signs with `secret`.
+    pub const fn new(api: Arc<Api>, secret: SharedSecret, identification: Identification) -> Self {
+        Self { api, secret, identification }
     }
 
-    async fn answer(&self, head: &request::Parts, body: Bytes, id: RequestId) -> GuestResponse {
-        let begun = Instant::now();
-        let target = match path_of(&head.uri) {
-            Ok(target) => target,
-            Err(reason) => {
-                return self.answer_at_once(head, || answer::refusal(reason, &head.headers));
-            }
-        };
+    async fn answer(
+        &self,
+        peer: SocketAddr,
+        head: &request::Parts,
+        body: Bytes,
+        id: RequestId,
+    ) -> GuestResponse {
+        let answered = self.answer_or_refuse(peer, head, body, id);
+        let answered =
+            async { answered.await.unwrap_or_else(|refusal| refusal.answer(&head.headers)) };
+        self.api.counted(&head.method, answered).await
+    }
+
+    async fn answer_or_refuse(
+        &self,
+        peer: SocketAddr,
+        head: &request::Parts,
+        body: Bytes,
+        id: RequestId,
+    ) -> Result<GuestResponse, Refusal> {
+        let deadline = Instant::now() + API_HOLD;
+        let target = path_of(&head.uri)?;
         // The root is the same for everybody, and asked for by health checks that cannot sign.
         if is_root(&target) {
-            return self.answer_at_once(head, || answer::directory(&root_listing()));
+            return Ok(answer::directory(&root_listing()));
         }
-        let who = match headers::decode_identity(&head.headers, &self.secret) {
-            Ok(who) => who,
-            Err(reason) => {
-                return self.answer_at_once(head, || answer::refusal(reason, &head.headers));
-            }
-        };
+        let (headers, store) = (&head.headers, self.api.store());
+        let who = self.identification.identify(headers, peer, &self.secret, store, deadline);
         let request = GuestRequest {
-            who,
+            who: who.await?,
             method: head.method.clone(),
             target,
-            headers: headers::guest_headers(&head.headers),
+            headers: guest_headers(headers),
             body,
             request_id: id,
-            deadline: begun + API_HOLD,
+            deadline,
         };
-        self.api.call(request).await
-    }
-
-    /// An answer that needs to know nobody.
-    fn answer_at_once(
-        &self,
-        head: &request::Parts,
-        answer: impl FnOnce() -> GuestResponse,
-    ) -> GuestResponse {
-        let in_flight = self.api.metrics().begin();
-        let response = answer::for_method(&head.method, answer());
-        let took = in_flight.finish(response.reason);
-        response.reported(Hop::Api, took)
+        Ok(self.api.answer(&request).await)
     }
 }
 
@@ -84,9 +87,9 @@ impl Handler<SocketAddr> for ApiEdge {
         body: Bytes,
     ) -> Response<Full<Bytes>> {
         // Only our own agent names the request, and only it reads the trail.
-        let named = headers::decode_request_id(&head.headers);
+        let named = decode_request_id(&head.headers);
         let id = named.unwrap_or_else(RequestId::random);
-        let response = self.answer(&head, body, id).await;
+        let response = self.answer(*peer, &head, body, id).await;
         let target = &path_of(&head.uri).unwrap_or_else(|_| PathAndQuery::from_static("*"));
         GuestLine { request_id: id, method: &head.method, target, source: peer }.log(&response);
         response.into_http(named.is_some())

@@ -1,15 +1,21 @@
 //! The guest-facing server: identity to document.
 //!
 //! [`Api`] answers whoever has been identified; [`ApiEdge`] puts it on a TCP port in place of
-//! nova-api-metadata, where the identity comes in signed headers.
+//! nova-api-metadata, where it first finds out who asks, by [`Identification`].
 
 mod accept;
 mod addresses;
 mod answer;
 mod api;
+mod asker;
 mod edge;
+mod holding;
+mod identification;
+mod password;
+mod settings;
 mod sources;
 
 pub use api::Api;
 pub use edge::ApiEdge;
+pub use identification::Identification;
 pub use sources::Sources;

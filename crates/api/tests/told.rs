@@ -11,7 +11,7 @@ use std::{
 };
 
 use http::HeaderMap;
-use innkeeper_api::{Api, ApiEdge, Sources};
+use innkeeper_api::{Api, ApiEdge, Identification, Sources};
 use innkeeper_documents::Settings;
 use innkeeper_model::{Identity, InstanceId};
 use innkeeper_store::{Store, StoreLocation};
@@ -66,7 +66,7 @@ async fn serve() -> (SocketAddr, Registry) {
     let mut registry = Registry::default();
     let metrics = HopMetrics::register(&mut registry, Hop::Api);
     let api = Arc::new(Api::new(store, Settings::default(), Sources::system(), metrics));
-    let edge = Arc::new(ApiEdge::new(api, secret()));
+    let edge = Arc::new(ApiEdge::new(api, secret(), Identification::InstanceId));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();

@@ -15,6 +15,7 @@ pub mod ops;
 pub mod reason;
 pub mod request_id;
 pub mod server;
+pub mod session_token;
 pub mod signature;
 pub mod target;
 pub mod tls;

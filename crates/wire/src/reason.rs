@@ -41,6 +41,8 @@ reasons! {
     BadRequest = "bad-request", BAD_REQUEST;
     /// The body is larger than any request of this service.
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE;
+    /// The method is one that this path never has.
+    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED;
     /// The rest of the request did not come in time.
     SlowRequest = "slow-request", REQUEST_TIMEOUT;
     /// Neither a router nor a network header: the proxy in front is not one.
@@ -61,6 +63,20 @@ reasons! {
     NoInstance = "no-instance", NOT_FOUND;
     /// The address is no longer the machine's: look it up again.
     StaleAddress = "stale-address", NOT_FOUND;
+    /// The session token is not one that this machine was given, or has expired.
+    BadToken = "bad-token", UNAUTHORIZED;
+    /// A session token was asked for without a lifetime from 1 to 21,600 seconds.
+    BadTokenTtl = "bad-token-ttl", BAD_REQUEST;
+    /// A password is there already; it is kept until the operator clears it.
+    PasswordSet = "password-set", CONFLICT;
+    /// The password is longer than any that is kept.
+    PasswordTooLarge = "password-too-large", BAD_REQUEST;
+    /// X-Forwarded-For is absent, in provider mode.
+    NoForwardedFor = "no-forwarded-for", BAD_REQUEST;
+    /// The provider has no networks.
+    NoProviderNetworks = "no-provider-networks", BAD_REQUEST;
+    /// Not exactly one machine in the provider's networks has the address.
+    NotOnePort = "not-one-port", BAD_REQUEST;
     /// X-Instance-ID is absent.
     NoInstanceHeader = "no-instance-header", BAD_REQUEST;
     /// X-Instance-ID-Signature is absent.
@@ -81,6 +97,8 @@ reasons! {
     NetworkViewAway = "network-view-away", SERVICE_UNAVAILABLE;
     /// The database could not be read while the request was held.
     StoreAway = "store-away", SERVICE_UNAVAILABLE;
+    /// The vendor's data could not be had, and the operator wants no answer without it.
+    VendorDataFailed = "vendor-data-failed", INTERNAL_SERVER_ERROR;
     /// More requests at once than this role takes.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE;
     /// The next hop answered something that is no answer.

@@ -40,6 +40,14 @@ impl SharedSecret {
         }
         HexSignature::of(&mac.finalize().into_bytes())
     }
+
+    /// Another key, for the purpose that `label` names: what is signed with it says nothing of this
+    /// secret, nor of the keys for other purposes.
+    pub(crate) fn derive(&self, label: &[u8]) -> [u8; 32] {
+        let mut mac = self.keyed.clone();
+        mac.update(label);
+        mac.finalize().into_bytes().into()
+    }
 }
 
 impl fmt::Debug for SharedSecret {

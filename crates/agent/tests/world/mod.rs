@@ -11,21 +11,28 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, uri::PathAndQuery};
-use innkeeper_agent::Agent;
+use innkeeper_agent::{Agent, SessionTokens};
 use innkeeper_model::{
     FixedIpRequest, Identity, InstanceId, NetworkId, NetworkRequest, NewFlavor, NewInstance,
     NewNetwork, NewPort, NewRouter, NewSubnet, Origin, OriginScope, Port, ProjectId, RouterId,
+    UnixSeconds,
 };
 use innkeeper_network_view::NetworkView;
 use innkeeper_store::{Store, StoreLocation};
 use innkeeper_wire::{
     GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId, metrics::HopMetrics,
+    session_token::SessionTokenKey, signature::SharedSecret,
 };
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
 /// No test step takes longer unless something hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(7);
+
+/// The secret of the agents.
+pub(crate) const SECRET: &str = "s3cr3t";
+/// When the tests happen.
+pub(crate) const NOW: UnixSeconds = 1_795_392_000;
 
 /// Answers with the instance's id, but first as often as told that the address is stale.
 #[derive(Debug, Default)]
@@ -139,8 +146,21 @@ impl World {
 }
 
 pub(crate) fn agent(view: NetworkView, api: &Arc<ScriptedApi>) -> Arc<Agent<ScriptedApi>> {
+    agent_at(view, api, SECRET, || NOW)
+}
+
+/// An agent with a secret and a clock of its own.
+pub(crate) fn agent_at(
+    view: NetworkView,
+    api: &Arc<ScriptedApi>,
+    secret: &str,
+    now: impl Fn() -> UnixSeconds + Send + Sync + 'static,
+) -> Arc<Agent<ScriptedApi>> {
+    let key = SessionTokenKey::derived_from(&SharedSecret::new(secret).unwrap());
+    let tokens =
+        SessionTokens::new(key, now, |bytes| getrandom::fill(bytes).expect("random bytes"));
     let metrics = HopMetrics::register(&mut Registry::default(), Hop::Agent);
-    Arc::new(Agent::new(view, Arc::clone(api), metrics))
+    Arc::new(Agent::new(view, Arc::clone(api), tokens, metrics))
 }
 
 pub(crate) fn request(origin: Origin, method: Method, patience: Duration) -> GuestRequest<Origin> {

@@ -4,12 +4,9 @@
 use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use base64::Engine as _;
-use innkeeper_api::{Api, ApiEdge, Sources};
+use innkeeper_api::{Api, ApiEdge, Identification, Sources};
 use innkeeper_documents::{OpenStackVersion, Settings};
-use innkeeper_model::{
-    ImageId, InstanceId, NewFlavor, NewImage, NewInstance, NewKeyPair, NewProject, ProjectId,
-    Properties,
-};
+use innkeeper_model::{ImportedInstance, InstanceId, NewProject, ProjectId};
 use innkeeper_store::{Store, StoreLocation};
 use innkeeper_wire::{
     Hop,
@@ -19,7 +16,7 @@ use innkeeper_wire::{
     signature::SharedSecret,
 };
 use prometheus_client::registry::Registry;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -60,67 +57,24 @@ impl World {
         Self { store, api }
     }
 
-    /// Puts a recorded machine in, as far as an operator can; its interfaces are left out.
+    /// Takes a recorded machine over.
     pub(crate) async fn import(&self, case: &str) -> InstanceId {
-        let input = read(&format!("{case}/input.json"));
-        self.import_image(&input).await;
-        let flavor = NewFlavor {
-            id: None,
-            name: text(&input["flavor"]["name"]),
-            vcpus: 1,
-            ram_mib: 1,
-            disk_gib: 0,
-            extra_specs: Properties::new(),
-        };
-        let flavor = self.store.flavor_create(flavor).await.unwrap();
-        if let Some(pair) = input["keypair"].as_object() {
-            let pair = json!({"name": pair["name"], "type": pair["type"],
-                "public_key": pair["public_key"], "project_id": PROJECT});
-            let pair: NewKeyPair = serde_json::from_value(pair).unwrap();
-            self.store.key_pair_create(pair).await.unwrap();
-        }
-        let or_empty = |value: &Value| if value.is_null() { json!([]) } else { value.clone() };
-        let draft = json!({
-            "id": input["uuid"], "project_id": PROJECT, "name": input["display_name"],
-            "hostname": input["hostname"], "flavor_id": flavor.id, "image_id": filled(&input["image_ref"]),
-            "key_name": input["key_name"], "availability_zone": input["availability_zone"],
-            "user_data": input["user_data_b64"], "metadata": input["metadata"],
-            "launch_index": input["launch_index"], "reservation_id": input["reservation_id"],
-            "root_device_name": input["root_device_name"], "block_devices": input["block_devices"],
-            "devices": or_empty(&input["devices"]), "numa_cells": or_empty(&input["numa_cells"]),
-        });
-        let draft: NewInstance = serde_json::from_value(draft).unwrap();
-        self.store.instance_create(draft).await.unwrap().id
-    }
-
-    async fn import_image(&self, input: &Value) {
-        let mut ids = ["image_ref", "kernel_id", "ramdisk_id"].map(|key| filled(&input[key]));
-        // The image names the other two, so they come first.
-        ids.reverse();
-        let [ramdisk_id, kernel_id, _] = ids;
-        for (id, kernel_id, ramdisk_id) in
-            [(ids[1], None, None), (ids[0], None, None), (ids[2], kernel_id, ramdisk_id)]
-        {
-            let Some(id) = id else { continue };
-            let image = NewImage {
-                id: Some(id),
-                project_id: project(),
-                name: id.to_string(),
-                file: None,
-                disk_format: "raw".to_owned(),
-                kernel_id,
-                ramdisk_id,
-                properties: Properties::new(),
-            };
-            self.store.image_create(image).await.unwrap();
-        }
+        let imported: ImportedInstance =
+            serde_json::from_value(read(&format!("{case}/input.json"))).unwrap();
+        self.store.instance_import(&imported).await.unwrap().id
     }
 
     /// Serves it on a port of its own, for as long as the runtime of the test is there.
     pub(crate) async fn serve(&self) -> SocketAddr {
+        self.serve_by(Identification::InstanceId).await
+    }
+
+    /// As [`serve`](Self::serve), knowing askers in a way of one's own.
+    pub(crate) async fn serve_by(&self, identification: Identification) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let edge = ApiEdge::new(Arc::clone(&self.api), SharedSecret::new(SECRET).unwrap());
+        let edge =
+            ApiEdge::new(Arc::clone(&self.api), SharedSecret::new(SECRET).unwrap(), identification);
         let connections = Connections::new(CONNECTIONS_MAX);
         let stop = CancellationToken::new();
         tokio::spawn(serve_tcp(listener, None, connections, Arc::new(edge), stop));
@@ -138,6 +92,7 @@ pub(crate) struct Recorded {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Option<Vec<u8>>,
     pub(crate) answer: Answer,
 }
 
@@ -185,13 +140,12 @@ pub(crate) fn recordings(file: &str) -> Vec<Recorded> {
             method: text(&response["method"]),
             path: text(&response["path"]),
             headers: pairs(&response["headers"]),
+            body: base64(&response["request_body_b64"]),
             answer: Answer {
                 status: serde_json::from_value(response["status"].clone()).unwrap(),
                 headers: sorted(pairs(&response["response_headers"])),
-                body: match response["body_b64"].as_str() {
-                    Some(body) => base64::engine::general_purpose::STANDARD.decode(body).unwrap(),
-                    None => text(&response["body"]).into_bytes(),
-                },
+                body: base64(&response["body_b64"])
+                    .unwrap_or_else(|| text(&response["body"]).into_bytes()),
             },
         })
         .collect()
@@ -204,22 +158,27 @@ pub(crate) async fn ask(
     path: &str,
     headers: &[(String, String)],
 ) -> Answer {
-    ask_raw(address, &format!("{method} {path} HTTP/1.1"), headers).await
+    ask_raw(address, &format!("{method} {path} HTTP/1.1"), headers, None).await
 }
 
-/// As [`ask`], with a request line of one's own.
+/// As [`ask`], with a request line of one's own, and perhaps a body.
 pub(crate) async fn ask_raw(
     address: SocketAddr,
     line: &str,
     headers: &[(String, String)],
+    body: Option<&[u8]>,
 ) -> Answer {
     let mut request = format!("{line}\r\nHost: 169.254.169.254\r\nConnection: close\r\n");
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
     }
+    if let Some(body) = body {
+        request.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
     request.push_str("\r\n");
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
+    stream.write_all(body.unwrap_or_default()).await.unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await.unwrap();
     parse(&bytes)
@@ -249,9 +208,8 @@ fn read(name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(directory.join(name)).unwrap()).unwrap()
 }
 
-/// `None` for the empty text, which is how Nova writes that there is none.
-fn filled(value: &Value) -> Option<ImageId> {
-    value.as_str().filter(|text| !text.is_empty()).map(|text| text.parse().unwrap())
+fn base64(value: &Value) -> Option<Vec<u8>> {
+    Some(base64::engine::general_purpose::STANDARD.decode(value.as_str()?).unwrap())
 }
 
 fn pairs(headers: &Value) -> Vec<(String, String)> {

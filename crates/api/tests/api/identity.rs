@@ -15,15 +15,15 @@ use innkeeper_wire::{
 use tokio::time::Instant;
 
 /// A machine `web` with one port in 10.0.0.0/24.
-struct Web {
-    world: World,
-    id: InstanceId,
-    address: IpAddr,
+pub(crate) struct Web {
+    pub(crate) world: World,
+    pub(crate) id: InstanceId,
+    pub(crate) address: IpAddr,
     port: PortId,
 }
 
 impl Web {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let world = World::new().await;
         let store = &world.store;
         let network = serde_json::json!({"project_id": project(), "name": "blue"});
@@ -47,36 +47,45 @@ impl Web {
         Self { world, id, address, port }
     }
 
-    fn identity(&self, address: Option<IpAddr>, vouched: bool) -> Identity {
+    pub(crate) fn identity(&self, address: Option<IpAddr>, vouched: bool) -> Identity {
         let vouched_port = vouched.then_some(self.port);
         Identity { instance: self.id, project: project(), address, vouched_port }
     }
 
-    async fn call(&self, who: Identity, method: Method, target: &str) -> GuestResponse {
+    pub(crate) async fn call(&self, who: Identity, method: Method, target: &str) -> GuestResponse {
         self.call_within(who, method, target, API_HOLD).await
     }
 
-    async fn call_within(
+    pub(crate) async fn call_within(
         &self,
         who: Identity,
         method: Method,
         target: &str,
         hold: Duration,
     ) -> GuestResponse {
-        let request = GuestRequest {
-            who,
-            method,
-            target: target.parse().unwrap(),
-            headers: HeaderMap::new(),
-            body: bytes::Bytes::new(),
-            request_id: RequestId::random(),
-            deadline: Instant::now() + hold,
-        };
-        self.world.api.call(request).await
+        self.world.api.call(request(who, method, target, hold)).await
     }
 
-    async fn get(&self, who: Identity, target: &str) -> GuestResponse {
+    pub(crate) async fn get(&self, who: Identity, target: &str) -> GuestResponse {
         self.call(who, Method::GET, target).await
+    }
+}
+
+/// A request without headers or body.
+pub(crate) fn request(
+    who: Identity,
+    method: Method,
+    target: &str,
+    hold: Duration,
+) -> GuestRequest<Identity> {
+    GuestRequest {
+        who,
+        method,
+        target: target.parse().unwrap(),
+        headers: HeaderMap::new(),
+        body: bytes::Bytes::new(),
+        request_id: RequestId::random(),
+        deadline: Instant::now() + hold,
     }
 }
 
@@ -174,26 +183,6 @@ async fn head_has_the_length_and_no_body() {
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
     assert_eq!(missing.headers[header::CONTENT_LENGTH], "0");
     assert_eq!(missing.headers[header::CONTENT_TYPE], "text/html; charset=UTF-8");
-}
-
-#[tokio::test]
-async fn the_password_is_read_and_not_yet_written() {
-    let web = Web::new().await;
-    let who = || web.identity(None, false);
-    let read = web.get(who(), "/openstack/latest/password").await;
-    assert_eq!((read.status, read.body.len()), (StatusCode::OK, 0));
-    assert_eq!(read.headers[header::CONTENT_TYPE], "text/html; charset=UTF-8");
-    let posted = web.call(who(), Method::POST, "/openstack/latest/password").await;
-    assert_eq!(posted.status, StatusCode::NOT_FOUND, "never success for what nobody keeps");
-    for method in [Method::PUT, Method::DELETE, Method::PATCH] {
-        let refused = web.call(who(), method, "/openstack/latest/password").await;
-        assert_eq!(refused.status, StatusCode::BAD_REQUEST);
-        assert_eq!(refused.body, "400 Bad Request\n\nGET and POST only are supported.\n\n   ");
-    }
-    let head = web.call(who(), Method::HEAD, "/openstack/latest/password").await;
-    assert_eq!((head.status, head.body.len()), (StatusCode::BAD_REQUEST, 0));
-    let too_old = web.call(who(), Method::PUT, "/openstack/2012-08-10/password").await;
-    assert_eq!(too_old.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

@@ -3,5 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests panic as tests do")]
 
 mod harness;
+mod identification;
 mod identity;
+mod password;
 mod recorded;
+mod vendor_data;

@@ -13,6 +13,7 @@ mod report;
 mod rules;
 mod table;
 mod value;
+mod vendor_data;
 
 use std::{
     collections::BTreeMap,
@@ -25,9 +26,11 @@ pub(crate) use error::ConfigError;
 pub(crate) use example::example;
 pub(crate) use flags::{ConfigArgs, add_flags};
 pub(crate) use report::report;
-pub(crate) use table::{AgentSection, Config, LogSection, SECTIONS};
+pub(crate) use table::{AgentSection, ApiSection, Config, LogSection, SECTIONS};
 use value::Form;
-pub(crate) use value::{ApiKind, ControlAddress, LogFormat, Name, SecretFile, ServiceUrl, Value};
+pub(crate) use value::{
+    ApiKind, ControlAddress, IdentificationMode, LogFormat, Name, SecretFile, ServiceUrl, Value,
+};
 
 use crate::role::Role;
 
@@ -88,7 +91,8 @@ impl Key {
             Form::Number | Form::Switch => text.to_owned(),
             Form::Text => quoted(text),
             Form::List => {
-                let items: Vec<_> = text.split(',').map(|item| quoted(item.trim())).collect();
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                let items: Vec<_> = items.map(quoted).collect();
                 format!("[{}]", items.join(", "))
             }
         }

@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 
-use super::{Config, ConfigError, ControlAddress, ServiceUrl, Settings};
+use super::{Config, ConfigError, ControlAddress, IdentificationMode, ServiceUrl, Settings};
 
 /// Finds the first contradiction between keys.
 pub(super) fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
     let rules = Rules { config, settings };
     rules.certificates()?;
+    rules.identification()?;
     rules.api_of_the_agent()?;
     rules.control_of("agent", &config.agent.control, config.agent.control_token_file.is_some())?;
     rules.control_of("host", &config.host.control, config.host.control_token_file.is_some())?;
@@ -39,6 +40,19 @@ impl Rules<'_> {
                 "tls_client_ca",
                 "api.tls_client_ca asks for certificates of clients, which needs TLS: set \
                  api.tls_certificate and api.tls_private_key too",
+            );
+        }
+        Ok(())
+    }
+
+    fn identification(&self) -> Result<(), ConfigError> {
+        let api = &self.config.api;
+        if api.trust_forwarded_for && api.identification != IdentificationMode::Address {
+            return self.broken(
+                "api",
+                "trust_forwarded_for",
+                "api.trust_forwarded_for is set, but X-Forwarded-For tells who asks only where \
+                 api.identification is \"address\": unset one or set the other",
             );
         }
         Ok(())

@@ -3,12 +3,16 @@
 
 use std::{net::SocketAddr, num::NonZeroU16, path::PathBuf};
 
-use innkeeper_documents::OpenStackVersion;
+use innkeeper_documents::{OpenStackVersion, VendorDataProvider};
 use innkeeper_store::StoreLocation;
 
 use super::{
     Key, Section, Settings,
-    value::{ApiKind, ControlAddress, LogFilter, LogFormat, Name, SecretFile, ServiceUrl, Threads},
+    value::{
+        ApiKind, ControlAddress, IdentificationMode, LogFilter, LogFormat, Name, SecretFile,
+        ServiceUrl, Threads,
+    },
+    vendor_data::{Lifetime, Patience, VendorDataTargets},
 };
 use crate::role::Role;
 
@@ -90,6 +94,29 @@ configuration! {
         dhcp_domain: Option<Name> = "novalocal";
         /// The newest OpenStack metadata version that is listed and served.
         newest_openstack_version: OpenStackVersion = "2025-04-04";
+        /// How it tells who asks: `instance-id`, by headers that an agent or a load balancer signs;
+        /// `address`, by the address of whoever connects, where networks never overlap.
+        identification: IdentificationMode = "instance-id";
+        /// With `identification` = `address`: takes the address from X-Forwarded-For, so that
+        /// whoever reaches the API can pass for every machine.
+        trust_forwarded_for: bool = "false";
+        /// Where vendor data comes from, in order: `StaticJSON`, the file; `DynamicJSON`, services.
+        vendordata_providers: Vec<VendorDataProvider> = "StaticJSON";
+        /// The JSON file that every machine is served as vendor data; not set: {}.
+        vendordata_jsonfile_path: Option<PathBuf> = "";
+        /// The services that are asked for each machine, as `name@url`.
+        vendordata_dynamic_targets: VendorDataTargets = "";
+        /// The PEM file with the authorities that services' certificates are checked against; not
+        /// set: the public ones.
+        vendordata_dynamic_ssl_certfile: Option<PathBuf> = "";
+        /// How many seconds a connection to a service may take.
+        vendordata_dynamic_connect_timeout: Patience = "5";
+        /// How many seconds a service may take to answer.
+        vendordata_dynamic_read_timeout: Patience = "5";
+        /// Whether a service's failure fails the document; else only its part is missing.
+        vendordata_dynamic_failure_fatal: bool = "false";
+        /// How many seconds a service's answer is kept for a machine; 0: it is always asked.
+        vendordata_dynamic_cache_seconds: Lifetime = "60";
     }
 
     /// The operator's control API, which the commands of `innkeeper` use.

@@ -164,6 +164,7 @@ fn contradictions_between_keys_are_refused() {
     let cases = [
         ("[api]\ntls_certificate = \"/c\"\n", "set both"),
         ("[api]\ntls_client_ca = \"/c\"\n", "needs TLS"),
+        ("[api]\ntrust_forwarded_for = true\n", "api.identification is \"address\""),
         ("[agent]\nca = \"/c\"\n", "no https:// URL"),
         (
             "[agent]\napi = [\"https://a\"]\nca = \"/c\"\ninsecure = true\n",

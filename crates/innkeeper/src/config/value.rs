@@ -304,6 +304,15 @@ choices! {
 }
 
 choices! {
+    /// How the API tells who asks.
+    IdentificationMode, "\"instance-id\" or \"address\"", "instance-id|address":
+    /// By headers that an agent or a load balancer signs.
+    InstanceId = "instance-id";
+    /// By the address of whoever connects.
+    Address = "address";
+}
+
+choices! {
     /// How log lines are written.
     LogFormat, "\"text\" or \"json\"", "text|json":
     /// For people.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use innkeeper_agent::{Agent, AgentEdge};
+use innkeeper_agent::{Agent, AgentEdge, SessionTokens};
 use innkeeper_model::Identity;
 use innkeeper_wire::{
     Hop, NextHop,
@@ -11,6 +11,7 @@ use innkeeper_wire::{
     limits::{CONNECTIONS_MAX, DRAIN},
     metrics::{HopMetrics, register_connections},
     server::{Connections, serve_unix},
+    session_token::SessionTokenKey,
     tls::{CertificateFiles, ClientTls},
 };
 use prometheus_client::registry::Registry;
@@ -33,9 +34,10 @@ pub(super) fn start(config: &Config, tasks: &mut Tasks) -> anyhow::Result<()> {
         ApiKind::Innkeeper => client::ApiKind::Innkeeper,
         ApiKind::Nova => client::ApiKind::Nova,
     };
+    let tokens = SessionTokens::system(SessionTokenKey::derived_from(&secret));
     let next = ApiClient::new(upstreams(keys)?, kind, secret);
     let metrics = HopMetrics::register(&mut registry, Hop::Agent);
-    let agent = Arc::new(Agent::new(view, Arc::new(next), metrics));
+    let agent = Arc::new(Agent::new(view, Arc::new(next), tokens, metrics));
     listen_for_proxies(config, agent, &mut registry, tasks)?;
     let health = Health::of_process();
     metrics::serve(keys.metrics_listen, "agent.metrics_listen", registry, health, tasks)

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use innkeeper_api::{Api, ApiEdge, Sources};
+use innkeeper_api::{Api, ApiEdge, Identification, Sources};
 use innkeeper_documents::Settings;
 use innkeeper_store::Store;
 use innkeeper_wire::{
@@ -19,9 +19,10 @@ use tokio_rustls::TlsAcceptor;
 use super::{
     Tasks, control, listen,
     metrics::{self, Health},
+    vendor_data,
 };
 use crate::{
-    config::{Config, Name},
+    config::{Config, IdentificationMode, Name},
     secret_file,
 };
 
@@ -45,10 +46,12 @@ impl Backend {
         let settings = Settings {
             dhcp_domain: config.api.dhcp_domain.as_ref().map(Name::as_str).map(str::to_owned),
             newest_openstack_version: config.api.newest_openstack_version,
+            vendordata_providers: config.api.vendordata_providers.clone(),
             ..Settings::default()
         };
         let metrics = HopMetrics::register(registry, Hop::Api);
-        let api = Arc::new(Api::new(store.clone(), settings, Sources::system(), metrics));
+        let api = Api::new(store.clone(), settings, Sources::system(), metrics);
+        let api = Arc::new(api.with_vendor_data(vendor_data::open(&config.api)?));
         Ok(Self { store, api })
     }
 }
@@ -86,7 +89,7 @@ pub(super) fn listen_for_agents(
     tasks.listens(format!("{scheme}://{}", listener.local_addr()?));
     let connections = Connections::new(CONNECTIONS_MAX);
     register_connections(registry, Hop::Api, connections.clone());
-    let edge = Arc::new(ApiEdge::new(Arc::clone(&backend.api), secret));
+    let edge = Arc::new(ApiEdge::new(Arc::clone(&backend.api), secret, identification(config)));
     let stop = tasks.stop();
     tasks.spawn("the metadata listener", async move {
         serve_tcp(listener, tls, connections.clone(), edge, stop).await;
@@ -94,6 +97,22 @@ pub(super) fn listen_for_agents(
         Ok(())
     });
     Ok(())
+}
+
+fn identification(config: &Config) -> Identification {
+    match config.api.identification {
+        IdentificationMode::InstanceId => Identification::InstanceId,
+        IdentificationMode::Address => {
+            let trust_forwarded_for = config.api.trust_forwarded_for;
+            if trust_forwarded_for {
+                tracing::warn!(
+                    "api.trust_forwarded_for is set: whoever reaches the API can pass for every \
+                     machine; let only the proxy in front reach it"
+                );
+            }
+            Identification::Address { trust_forwarded_for }
+        }
+    }
 }
 
 /// The secret that agents sign with.

@@ -10,6 +10,7 @@ mod metrics;
 mod proxy;
 mod serve;
 mod tasks;
+mod vendor_data;
 mod view;
 
 use tokio_util::sync::CancellationToken;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use innkeeper_agent::Agent;
+use innkeeper_agent::{Agent, SessionTokens};
 use innkeeper_network_view::NetworkView;
-use innkeeper_wire::{Hop, metrics::HopMetrics};
+use innkeeper_wire::{Hop, metrics::HopMetrics, session_token::SessionTokenKey};
 use prometheus_client::registry::Registry;
 
 use super::{
@@ -17,7 +17,8 @@ use super::{
 use crate::config::Config;
 
 /// Starts everything. Between the roles there is no socket, so that there is nothing to sign
-/// either; the shared secret is needed only where other machines' agents may ask.
+/// either; the shared secret is needed only where other machines' agents may ask. Session tokens
+/// are signed with a key made of it where it is there.
 pub(super) async fn start(config: &Config, tasks: &mut Tasks) -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let backend = Backend::open(config, &mut registry, tasks).await?;
@@ -30,11 +31,24 @@ pub(super) async fn start(config: &Config, tasks: &mut Tasks) -> anyhow::Result<
 
     let view = NetworkView::Store(backend.store.clone());
     let metrics = HopMetrics::register(&mut registry, Hop::Agent);
-    let agent = Arc::new(Agent::new(view.clone(), Arc::clone(&backend.api), metrics));
+    let tokens = SessionTokens::system(session_token_key(config)?);
+    let agent = Arc::new(Agent::new(view.clone(), Arc::clone(&backend.api), tokens, metrics));
     proxy::listen_in_namespaces(config, agent, &mut registry, tasks);
     if config.serve.host {
         host::bring_up(config, view, &mut registry, tasks);
     }
     let health = Health::of_store(backend.store, tasks);
     metrics::serve(config.serve.metrics_listen, "serve.metrics_listen", registry, health, tasks)
+}
+
+/// The key that other machines' agents have too. Where no secret was made there are no such agents:
+/// then a key of this process's own will do, and its tokens end with it.
+fn session_token_key(config: &Config) -> anyhow::Result<SessionTokenKey> {
+    if config.secrets.shared_secret_file.path().exists() {
+        return Ok(SessionTokenKey::derived_from(&api::shared_secret(config)?));
+    }
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("cannot get random bytes from the kernel: {error}"))?;
+    Ok(SessionTokenKey::of_random_bytes(bytes))
 }

@@ -181,6 +181,7 @@ impl Forwarder {
             200..=399 => Reason::Served,
             403 => Reason::BadSignature,
             404 => Reason::NoSuchPath,
+            409 => Reason::PasswordSet,
             413 => Reason::BodyTooLarge,
             400..=499 => Reason::BadRequest,
             503 => self.away,

@@ -1,12 +1,12 @@
 //! The identity as headers, agent to API, in the contract of Nova 34.0.0 and with an addition of
 //! our own that covers what Nova's signature leaves uncovered.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use innkeeper_model::{Identity, InstanceId, PortId, ProjectId};
 
 use super::{
     ADDRESS, FORWARDED_FOR, INSTANCE_ID, INSTANCE_ID_SIGNATURE, PORT, SIGNATURE, TENANT_ID,
-    id_value, parse_forwarded_address,
+    id_value, joined, parse_forwarded_address,
 };
 use crate::{
     Reason,
@@ -95,17 +95,6 @@ fn hex_value(signature: &HexSignature) -> HeaderValue {
     HeaderValue::from_str(signature.as_str()).expect("hex digits are visible ASCII")
 }
 
-/// All values of a header as one; an empty value is a value.
-fn joined(fields: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
-    let mut values = fields.get_all(name).iter();
-    let mut all = values.next()?.as_bytes().to_vec();
-    for value in values {
-        all.push(b',');
-        all.extend_from_slice(value.as_bytes());
-    }
-    Some(all)
-}
-
 fn parsed<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
     str::from_utf8(bytes).ok()?.parse().ok()
 }
@@ -114,6 +103,7 @@ fn parsed<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
 mod tests {
     use std::net::IpAddr;
 
+    use http::HeaderName;
     use proptest::prelude::*;
 
     use super::*;

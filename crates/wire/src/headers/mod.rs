@@ -4,6 +4,7 @@
 mod hops;
 mod identity;
 mod origin;
+mod provider;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -12,6 +13,7 @@ use crate::RequestId;
 pub use hops::{decode_hops, decode_instance, decode_reason, encode_hops};
 pub use identity::{decode_identity, encode_identity};
 pub use origin::{decode_origin, encode_origin, parse_forwarded_address};
+pub use provider::{ProviderClaim, decode_forwarded_for, decode_provider};
 
 /// The network in whose namespace a request was caught (Neutron's DHCP agent).
 pub const NEUTRON_NETWORK_ID: HeaderName = HeaderName::from_static("x-neutron-network-id");
@@ -27,6 +29,12 @@ pub const INSTANCE_ID: HeaderName = HeaderName::from_static("x-instance-id");
 pub const TENANT_ID: HeaderName = HeaderName::from_static("x-tenant-id");
 /// The signature of [`INSTANCE_ID`].
 pub const INSTANCE_ID_SIGNATURE: HeaderName = HeaderName::from_static("x-instance-id-signature");
+
+/// The load balancer that the request came through, in provider mode.
+pub const METADATA_PROVIDER: HeaderName = HeaderName::from_static("x-metadata-provider");
+/// The signature of [`METADATA_PROVIDER`].
+pub const METADATA_PROVIDER_SIGNATURE: HeaderName =
+    HeaderName::from_static("x-metadata-provider-signature");
 
 /// A session token a guest presents (EC2's name for it).
 pub const EC2_TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
@@ -109,6 +117,18 @@ pub(crate) fn id_value(id: &impl ToString) -> HeaderValue {
 fn single<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut values = fields.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())
+}
+
+/// All values of a header as one, joined by commas as Nova's server library does; an empty value is
+/// a value.
+fn joined(fields: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+    let mut values = fields.get_all(name).iter();
+    let mut all = values.next()?.as_bytes().to_vec();
+    for value in values {
+        all.push(b',');
+        all.extend_from_slice(value.as_bytes());
+    }
+    Some(all)
 }
 
 fn pick(fields: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
