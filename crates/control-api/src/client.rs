@@ -6,15 +6,16 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Full;
 use innkeeper_model::{
-    InstanceId, Origin, Port, PortOwner, ProjectId, RouterId, SubnetId, Topology,
-    TopologyGeneration,
+    ImportedInstance, Instance, InstanceId, MetadataProvider, NetworkId, Origin, Port, PortOwner,
+    ProjectId, RouterId, SubnetId, Topology, TopologyGeneration,
 };
 use percent_encoding::utf8_percent_encode;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use crate::connection::ControlAddress;
 use crate::{
-    Changeable, ControlError, ErrorBody, ErrorCode, GUEST_REASON_HEADER, Resource, RouterInterface,
+    Changeable, ControlError, ErrorBody, ErrorCode, GUEST_REASON_HEADER, GuestPassword, Resource,
+    RouterInterface, Written,
     connection::{Connections, ExchangeError, RawAnswer},
     resource::SEGMENT,
     routes,
@@ -77,6 +78,14 @@ impl Client {
 
     /// Creates one.
     pub async fn create<R: Resource>(&self, new: &R::New) -> Result<R, ControlError> {
+        Ok(self.create_with_warnings::<R>(new).await?.resource)
+    }
+
+    /// Creates one; answers what the API warns of too.
+    pub async fn create_with_warnings<R: Resource>(
+        &self,
+        new: &R::New,
+    ) -> Result<Written<R>, ControlError> {
         self.json(Method::POST, R::COLLECTION, Some(new)).await
     }
 
@@ -91,6 +100,15 @@ impl Client {
         id: &R::Id,
         change: &R::Change,
     ) -> Result<R, ControlError> {
+        Ok(self.update_with_warnings::<R>(id, change).await?.resource)
+    }
+
+    /// Changes one; answers what the API warns of too.
+    pub async fn update_with_warnings<R: Changeable>(
+        &self,
+        id: &R::Id,
+        change: &R::Change,
+    ) -> Result<Written<R>, ControlError> {
         self.json(Method::PATCH, &R::path(id), Some(change)).await
     }
 
@@ -143,6 +161,52 @@ impl Client {
             None if answer.status.is_success() => Err(self.protocol("it names no reason code")),
             None => Err(self.refusal(&answer)),
         }
+    }
+
+    /// Takes over an instance of Nova's, or replaces one that was taken over before.
+    pub async fn instance_import(
+        &self,
+        imported: &ImportedInstance,
+    ) -> Result<Instance, ControlError> {
+        self.json(Method::POST, routes::INSTANCE_IMPORT, Some(imported)).await
+    }
+
+    /// All metadata providers with their networks.
+    pub async fn metadata_provider_list(&self) -> Result<Vec<MetadataProvider>, ControlError> {
+        self.json(Method::GET, routes::METADATA_PROVIDERS, None::<&()>).await
+    }
+
+    /// Lets a metadata provider speak for the guests of a network.
+    pub async fn metadata_provider_add(
+        &self,
+        provider: &str,
+        network: NetworkId,
+    ) -> Result<(), ControlError> {
+        let path = provider_network(provider, network);
+        self.call(Method::PUT, &path, None::<&()>, true).await.map(drop)
+    }
+
+    /// No longer lets a metadata provider speak for the guests of a network.
+    pub async fn metadata_provider_remove(
+        &self,
+        provider: &str,
+        network: NetworkId,
+    ) -> Result<(), ControlError> {
+        let path = provider_network(provider, network);
+        self.call(Method::DELETE, &path, None::<&()>, false).await.map(drop)
+    }
+
+    /// What the guest posted as its password, as it posted it; empty if nothing.
+    pub async fn instance_password(&self, instance: InstanceId) -> Result<String, ControlError> {
+        let path = routes::INSTANCE_PASSWORD.replace("{id}", &instance.to_string());
+        let answer: GuestPassword = self.json(Method::GET, &path, None::<&()>).await?;
+        Ok(answer.password)
+    }
+
+    /// Forgets the guest's password, so that it may post another.
+    pub async fn instance_password_clear(&self, instance: InstanceId) -> Result<(), ControlError> {
+        let path = routes::INSTANCE_PASSWORD.replace("{id}", &instance.to_string());
+        self.call(Method::DELETE, &path, None::<&()>, false).await.map(drop)
     }
 
     /// Finds whose address `origin` is. Reads only, so a lost connection is tried again.
@@ -287,6 +351,13 @@ impl Client {
         };
         ControlError::Unavailable { address: self.address(), advice: advice.to_owned(), cause }
     }
+}
+
+fn provider_network(provider: &str, network: NetworkId) -> String {
+    let provider = utf8_percent_encode(provider, SEGMENT).to_string();
+    routes::METADATA_PROVIDER_NETWORK
+        .replace("{network_id}", &network.to_string())
+        .replace("{provider}", &provider)
 }
 
 fn advice<'a>(error: &std::io::Error, is_running: &'a str) -> &'a str {

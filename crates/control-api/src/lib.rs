@@ -10,12 +10,14 @@ mod error;
 mod openapi;
 mod resource;
 pub mod routes;
+mod written;
 
 pub use client::{Client, ControlAddress, GuestAnswer, ListFilter};
 pub use error::{ControlError, ErrorBody, ErrorCode, ErrorDetail};
 pub use openapi::openapi_document;
 pub use resource::{Changeable, KeyPairId, Resource, RouterInterface};
 pub use routes::{Access, Answer, Endpoint, Operation};
+pub use written::{GuestPassword, Written};
 
 /// The longest that [`Client::topology`] may ask the server to wait. Below the idle timeouts of
 /// common middleboxes.

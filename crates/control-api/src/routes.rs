@@ -105,8 +105,12 @@ paths! {
     FLOATING_IPS = "/v1/floating-ips";
     FLOATING_IP = "/v1/floating-ips/{id}";
     INSTANCES = "/v1/instances";
+    INSTANCE_IMPORT = "/v1/instances/import";
     INSTANCE = "/v1/instances/{id}";
     INSTANCE_METADATA = "/v1/instances/{id}/metadata";
+    INSTANCE_PASSWORD = "/v1/instances/{id}/password";
+    METADATA_PROVIDERS = "/v1/metadata-providers";
+    METADATA_PROVIDER_NETWORK = "/v1/metadata-providers/{provider}/networks/{network_id}";
     NETWORK_VIEW_LOOKUP = "/v1/network-view/lookup";
     TOPOLOGY = "/v1/topology";
     OPENAPI = "/v1/openapi.json";
@@ -169,11 +173,19 @@ endpoints! {
     FloatingIpDelete DELETE FLOATING_IP Admin () Nothing, "Forget a floating IP";
 
     InstanceList GET INSTANCES Admin () Many("Instance"), "List instances";
-    InstanceCreate POST INSTANCES Admin ("NewInstance") Created("Instance"), "Create an instance and its ports";
+    InstanceCreate POST INSTANCES Admin ("NewInstance") Created("Written_Instance"), "Create an instance and its ports";
     InstanceFetch GET INSTANCE Admin () One("Instance"), "Show an instance";
-    InstanceUpdate PATCH INSTANCE Admin ("InstanceChange") One("Instance"), "Change an instance";
+    InstanceUpdate PATCH INSTANCE Admin ("InstanceChange") One("Written_Instance"), "Change an instance";
     InstanceDelete DELETE INSTANCE Admin () Nothing, "Delete an instance and the ports made for it";
     InstanceMetadata GET INSTANCE_METADATA Admin () Guest, "Show what the guest would be served";
+    InstancePasswordFetch GET INSTANCE_PASSWORD Admin () One("GuestPassword"), "Show the password that the guest posted, as encrypted by it";
+    InstancePasswordClear DELETE INSTANCE_PASSWORD Admin () Nothing, "Forget the guest's password, so that it may post another";
+
+    InstanceImport POST INSTANCE_IMPORT Admin ("ImportedInstance") One("Instance"), "Take over an instance of Nova's; again to replace it";
+
+    MetadataProviderList GET METADATA_PROVIDERS Admin () Many("MetadataProvider"), "List metadata providers with their networks";
+    MetadataProviderAddNetwork PUT METADATA_PROVIDER_NETWORK Admin () Nothing, "Let a metadata provider speak for the guests of a network";
+    MetadataProviderRemoveNetwork DELETE METADATA_PROVIDER_NETWORK Admin () Nothing, "No longer let a metadata provider speak for the guests of a network";
 
     NetworkViewLookup POST NETWORK_VIEW_LOOKUP Agent ("Origin") One("PortOwner"), "Find the port, instance and project behind an address in a namespace";
     TopologyFetch GET TOPOLOGY Agent () One("Topology"), "Show, or wait for a change of, what hosts are to bring up";
@@ -186,9 +198,9 @@ impl Operation {
         format!("{self:?}")
     }
 
-    /// Whether it lists, and so takes the list filters.
+    /// Whether it lists resources, and so takes the list filters.
     pub fn lists(self) -> bool {
-        matches!(self.endpoint().answer, Answer::Many(_))
+        self != Self::MetadataProviderList && matches!(self.endpoint().answer, Answer::Many(_))
     }
 }
 

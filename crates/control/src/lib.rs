@@ -8,10 +8,13 @@ mod access;
 mod failure;
 mod guest;
 mod hosts;
+mod imported;
 mod input;
+mod instances;
 mod resources;
 mod router;
 mod serve;
 mod stored;
+mod user_data;
 
 pub use serve::Control;

@@ -5,7 +5,7 @@ use axum::{
     extract::{MatchedPath, Request},
     middleware::from_fn_with_state,
     response::IntoResponse,
-    routing::{MethodRouter, delete, get, patch, post},
+    routing::{MethodRouter, delete, get, patch, post, put},
 };
 use http::{HeaderValue, StatusCode, Uri, header};
 use innkeeper_control_api::{ErrorCode, Operation, openapi_document};
@@ -19,7 +19,7 @@ use crate::{
     access::guard,
     failure::Failure,
     guest::{self, GuestDoor},
-    hosts, resources as at,
+    hosts, imported, instances, resources as at,
 };
 
 /// Characters of an unknown path that are compared and shown.
@@ -97,11 +97,17 @@ fn handler(operation: Operation) -> MethodRouter<Shared> {
         Op::FloatingIpUpdate => patch(at::update::<FloatingIp>),
         Op::FloatingIpDelete => delete(at::delete::<FloatingIp>),
         Op::InstanceList => get(at::list::<Instance>),
-        Op::InstanceCreate => post(at::create::<Instance>),
+        Op::InstanceCreate => post(instances::create),
         Op::InstanceFetch => get(at::fetch::<Instance>),
-        Op::InstanceUpdate => patch(at::update::<Instance>),
+        Op::InstanceUpdate => patch(instances::update),
         Op::InstanceDelete => delete(at::delete::<Instance>),
         Op::InstanceMetadata => get(guest::metadata),
+        Op::InstancePasswordFetch => get(instances::password),
+        Op::InstancePasswordClear => delete(instances::password_clear),
+        Op::InstanceImport => post(imported::import),
+        Op::MetadataProviderList => get(imported::providers),
+        Op::MetadataProviderAddNetwork => put(imported::add_network),
+        Op::MetadataProviderRemoveNetwork => delete(imported::remove_network),
         Op::NetworkViewLookup => post(hosts::lookup),
         Op::TopologyFetch => get(hosts::topology),
         Op::OpenapiFetch => get(|| async { Json(openapi_document()) }),

@@ -10,7 +10,8 @@ use innkeeper_model::{
     Flavor, FlavorChange, FloatingIp, FloatingIpChange, Image, ImageChange, Instance,
     InstanceChange, KeyPair, LookupRefusal, Network, NetworkChange, NetworkRequest, NewFloatingIp,
     NewImage, NewInstance, NewKeyPair, NewPort, NewRouter, Origin, OriginScope, Port, PortChange,
-    Project, ProjectChange, Properties, Router, RouterChange, Subnet, SubnetChange,
+    PowerState, Project, ProjectChange, Properties, Router, RouterChange, Subnet, SubnetChange,
+    UserData,
 };
 
 /// List, show, change, show again, delete, gone.
@@ -198,4 +199,50 @@ async fn stopping_lets_who_waits_go() {
     if let Ok(topology) = ended.expect("let go in time").expect("no panic") {
         assert_eq!(topology, before);
     }
+}
+
+#[tokio::test]
+async fn writing_an_instance_says_what_its_guest_will_not_understand() {
+    let served = serve().await;
+    let p1 = project(&served.client, "p1").await;
+    let flavor = flavor(&served.client).await;
+    let mut new = NewInstance::named("\u{30b5}\u{30fc}\u{30d0}", p1, flavor.id);
+    new.user_data = Some(UserData::from_bytes(b"packages: [nginx]\n").expect("fits"));
+    let made = served.client.create_with_warnings::<Instance>(&new).await.expect("made");
+    assert_eq!(made.warnings.len(), 2, "{:?}", made.warnings);
+    assert!(made.warnings[0].starts_with("user data: guests will ignore it"), "{made:?}");
+    assert!(made.warnings[1].starts_with("name: no host name"), "{made:?}");
+    let id = made.resource.id;
+    assert_eq!(served.client.fetch::<Instance>(&id).await.expect("shown"), made.resource);
+
+    let text = b"#cloud-config\npackages: [nginx\nruncmd: []\n";
+    let mut change = InstanceChange {
+        user_data: Some(UserData::from_bytes(text).expect("fits")),
+        ..InstanceChange::default()
+    };
+    let changed = served.client.update_with_warnings::<Instance>(&id, &change).await;
+    let warnings = changed.expect("changed").warnings;
+    assert!(warnings[0].contains("broken at line 3 column "), "{warnings:?}");
+    change.user_data = Some(UserData::from_bytes(b"#!/bin/sh\n").expect("fits"));
+    let changed = served.client.update_with_warnings::<Instance>(&id, &change).await;
+    assert_eq!(changed.expect("changed").warnings, Vec::<String>::new());
+    change.power_state = Some(PowerState::Running);
+    let changed = served.client.update_with_warnings::<Instance>(&id, &change).await;
+    assert!(changed.expect("changed").warnings[0].contains("the instance runs"));
+}
+
+#[tokio::test]
+async fn a_guests_password_is_shown_and_forgotten() {
+    let served = serve().await;
+    let p1 = project(&served.client, "p1").await;
+    let flavor = flavor(&served.client).await;
+    let new = NewInstance::named("web1", p1, flavor.id);
+    let id = served.client.create::<Instance>(&new).await.expect("made").id;
+    assert_eq!(served.client.instance_password(id).await.expect("shown"), "");
+    served.store.guest_password_set(id, "c2VjcmV0".to_owned()).await.expect("kept");
+    assert_eq!(served.client.instance_password(id).await.expect("shown"), "c2VjcmV0");
+    served.client.instance_password_clear(id).await.expect("forgotten");
+    assert_eq!(served.client.instance_password(id).await.expect("shown"), "");
+    let nobody = served.client.instance_password(innkeeper_model::InstanceId::random()).await;
+    assert!(nobody.expect_err("no instance").to_string().starts_with("there is no instance "));
 }

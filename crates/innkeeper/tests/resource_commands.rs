@@ -133,6 +133,35 @@ fn the_first_steps_work_as_written() {
 }
 
 #[test]
+fn what_a_guest_will_not_understand_is_said_beside_the_result() {
+    let operator = Operator::new();
+    operator.done("flavor create f --vcpus 1 --ram 1");
+    operator.done("network create blue --subnet 10.0.0.0/24");
+    let write = |text: &str| {
+        fs::write(operator.directory.path().join("bad.yaml"), text).expect("user data");
+    };
+    write("packages: [nginx]\n");
+    let made = operator.run("instance create web1 --flavor f --network blue --user-data bad.yaml");
+    assert!(made.status.success(), "it is only a warning: {made:?}");
+    let error = String::from_utf8_lossy(&made.stderr).into_owned();
+    assert!(error.starts_with("warning: user data: guests will ignore it"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(String::from_utf8_lossy(&made.stdout).contains("web1"), "{made:?}");
+
+    write("#cloud-config\npackages: [nginx\nruncmd: []\n");
+    let changed = operator.run("instance set web1 --user-data bad.yaml --output json");
+    assert!(changed.status.success(), "{changed:?}");
+    let json: Value = serde_json::from_slice(&changed.stdout).expect("JSON and nothing else");
+    let warning = json["warnings"][0].as_str().expect("a warning");
+    assert!(warning.contains("broken at line 3 column "), "{warning}");
+    assert_eq!(String::from_utf8_lossy(&changed.stderr), format!("warning: {warning}\n"));
+    assert_eq!(json["name"], "web1");
+
+    let good = operator.json("instance set web1 --user-data cloud.yaml");
+    assert!(good.get("warnings").is_none(), "{good}");
+}
+
+#[test]
 fn a_guests_answer_is_printed_byte_for_byte() {
     let operator = Operator::new();
     operator.done("flavor create f --vcpus 1 --ram 1");

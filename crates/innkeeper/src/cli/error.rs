@@ -4,6 +4,8 @@ use http::StatusCode;
 use innkeeper_control_api::ControlError;
 use innkeeper_model::Invalid;
 
+use super::instance_password::PasswordError;
+
 /// Exit codes, for people and scripts: the one place that knows them.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
@@ -40,6 +42,15 @@ pub(crate) enum CliError {
         /// What the system said.
         cause: String,
     },
+    /// The guest's password cannot be shown.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// A file holds no machine.
+    #[error("{0}")]
+    NotAMachine(String),
+    /// Some of many failed, and each was named.
+    #[error("{0}")]
+    Partly(String),
     /// The guest would be refused.
     #[error("the guest would be answered {status} (reason {reason})")]
     Guest {
@@ -78,6 +89,9 @@ impl CliError {
             | Self::Invalid(_)
             | Self::Ambiguous(_)
             | Self::File { .. }
+            | Self::Password(_)
+            | Self::NotAMachine(_)
+            | Self::Partly(_)
             | Self::Guest { .. }
             | Self::Output(_) => 1,
         }

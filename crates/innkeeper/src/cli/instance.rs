@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
+use innkeeper_control_api::Written;
 use innkeeper_model::{
     Flavor, Image, Instance, InstanceChange, InstanceId, Network, NetworkRequest, NewInstance,
     PersonalityFile, Port, PowerState, Secret, UserData,
@@ -15,8 +16,9 @@ use super::{
         IfNotExists, ListArgs, Which, WhichOnes, key_value, properties, read_file, read_text,
     },
     error::CliError,
+    instance_password::{self, Password},
     interfaces::{Interface, Interfaces},
-    output::{Shown, write_bytes},
+    output::{Shown, warn, write_bytes, write_json},
     session::Session,
 };
 
@@ -41,6 +43,13 @@ pub(crate) enum InstanceCommand {
     ///
     /// Example: innkeeper instance metadata web1 /latest/meta-data/hostname
     Metadata(Metadata),
+    /// Print the password that the guest made for its administrator.
+    ///
+    /// Guests such as Windows with cloudbase-init post it encrypted with the public key of their key
+    /// pair. With --private-key it is decrypted here: the key is sent nowhere.
+    ///
+    /// Example: innkeeper instance password win1 --private-key ~/.ssh/id_rsa
+    Password(Password),
 }
 
 #[derive(Debug, Args)]
@@ -139,11 +148,13 @@ pub(crate) async fn run(session: &Session<'_>, command: InstanceCommand) -> Resu
         InstanceCommand::Show(which) => show(session, &session.find(&which.name).await?).await,
         InstanceCommand::Set(args) => {
             let id = session.id_of::<Instance>(&args.which.name).await?;
-            let changed = session.client.update::<Instance>(&id, &change(args)?).await?;
-            show(session, &changed).await
+            let change = change(args)?;
+            let changed = session.client.update_with_warnings::<Instance>(&id, &change).await?;
+            show_written(session, &changed).await
         }
         InstanceCommand::Delete(which) => session.delete::<Instance>(&which.names).await,
         InstanceCommand::Metadata(args) => metadata(session, &args).await,
+        InstanceCommand::Password(args) => instance_password::run(session, &args).await,
     }
 }
 
@@ -173,8 +184,8 @@ async fn create(session: &Session<'_>, args: Create) -> Result<(), CliError> {
     }
     new.validate()?;
     let may_exist = args.existing.if_not_exists;
-    let (instance, _) = session.made::<Instance>(&new, &args.name, may_exist).await?;
-    show(session, &instance).await
+    let (made, _) = session.made_with_warnings::<Instance>(&new, &args.name, may_exist).await?;
+    show_written(session, &made).await
 }
 
 async fn list(session: &Session<'_>, args: &ListArgs) -> Result<(), CliError> {
@@ -187,6 +198,16 @@ async fn list(session: &Session<'_>, args: &ListArgs) -> Result<(), CliError> {
     session
         .output
         .list_with(&instances, &["Addresses"], |instance| vec![addresses.of_instance(instance)])
+}
+
+/// What was written; what its guest will not understand goes where errors go, so that programs can
+/// read the rest.
+async fn show_written(session: &Session<'_>, written: &Written<Instance>) -> Result<(), CliError> {
+    warn(&written.warnings);
+    if session.output.is_for_people() {
+        return show(session, &written.resource).await;
+    }
+    write_json(written)
 }
 
 /// The instance and, for people, where it is plugged in.

@@ -6,12 +6,16 @@ mod error;
 mod flavor;
 mod floating_ip;
 mod image;
+mod import;
 mod instance;
+mod instance_password;
 mod interfaces;
 mod key_pair;
+mod metadata_provider;
 mod network;
 mod output;
 mod port;
+mod private_key;
 mod project;
 mod resolve;
 mod router;
@@ -57,6 +61,15 @@ pub(crate) enum ResourceCommand {
     FloatingIp(Of<floating_ip::FloatingIpCommand>),
     /// Manage instances, and see what their guests are served.
     Instance(Of<instance::InstanceCommand>),
+    /// Take over instances from Nova: all that its metadata API would have served them.
+    ///
+    /// Importing an instance again replaces it. Each one that cannot be imported is named with the
+    /// reason, and the others are imported all the same.
+    ///
+    /// Example: innkeeper import ./cases
+    Import(import::Import),
+    /// Manage metadata providers: outside network services that may speak for guests.
+    MetadataProvider(Of<metadata_provider::MetadataProviderCommand>),
 }
 
 /// The commands on one kind of resource, with the options that all of them share.
@@ -100,7 +113,7 @@ pub(crate) async fn run(
 ) -> Result<(), CliError> {
     let project = match &command {
         // These belong to no project, and the default one may not exist yet.
-        ResourceCommand::Project(_) | ResourceCommand::Flavor(_) => {
+        ResourceCommand::Project(_) | ResourceCommand::Flavor(_) | ResourceCommand::Import(_) => {
             "none".parse().map_err(CliError::Invalid)?
         }
         command => resolve::find_project(client, &command.common().project.project).await?.id,
@@ -117,6 +130,10 @@ pub(crate) async fn run(
         ResourceCommand::Port(its) => port::run(&session, its.command).await,
         ResourceCommand::FloatingIp(its) => floating_ip::run(&session, its.command).await,
         ResourceCommand::Instance(its) => instance::run(&session, its.command).await,
+        ResourceCommand::Import(args) => import::run(client, output, &args).await,
+        ResourceCommand::MetadataProvider(its) => {
+            metadata_provider::run(&session, its.command).await
+        }
     }
 }
 
@@ -133,6 +150,8 @@ impl ResourceCommand {
             Self::Port(its) => &its.common,
             Self::FloatingIp(its) => &its.common,
             Self::Instance(its) => &its.common,
+            Self::Import(its) => &its.common,
+            Self::MetadataProvider(its) => &its.common,
         }
     }
 }

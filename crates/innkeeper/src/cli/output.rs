@@ -58,6 +58,19 @@ impl OutputOptions {
         write_table(["ID", "Name"].iter().chain(R::COLUMNS).chain(heads), rows)
     }
 
+    /// Writes what is no resource, one row each.
+    pub(crate) fn rows<T: serde::Serialize>(
+        &self,
+        all: &[T],
+        heads: &[&str],
+        cells: impl Fn(&T) -> Vec<String>,
+    ) -> Result<(), CliError> {
+        if self.output == Format::Json {
+            return write_json(all);
+        }
+        write_table(heads.iter(), all.iter().map(cells))
+    }
+
     /// Writes one.
     pub(crate) fn show<R: Shown>(&self, one: &R) -> Result<(), CliError> {
         self.show_with(one, None)
@@ -91,6 +104,19 @@ impl OutputOptions {
     }
 }
 
+/// Says on standard error what may not be meant. It may be closed; what was done is done.
+pub(crate) fn warn(warnings: &[String]) {
+    let mut stderr = io::stderr().lock();
+    for warning in warnings {
+        let _ = writeln!(stderr, "warning: {}", harmless(warning));
+    }
+}
+
+/// Says on standard error what helps to understand the result.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "note: {text}");
+}
+
 /// Writes to standard output. That nobody reads on is no failure.
 pub(crate) fn write_bytes(bytes: &[u8]) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
@@ -100,7 +126,8 @@ pub(crate) fn write_bytes(bytes: &[u8]) -> Result<(), CliError> {
     }
 }
 
-fn write_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
+/// Writes JSON to standard output.
+pub(crate) fn write_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
     let json = serde_json::to_string_pretty(value);
     let json = json.map_err(|error| CliError::Output(io::Error::other(error)))?;
     write_bytes(format!("{json}\n").as_bytes())
@@ -119,7 +146,7 @@ fn write_table<'a>(
 }
 
 /// A terminal obeys control characters, and tenants choose names and values.
-fn harmless(cell: &str) -> String {
+pub(crate) fn harmless(cell: &str) -> String {
     let mut text = String::with_capacity(cell.len());
     for c in cell.trim_end().chars() {
         if c.is_control() && c != '\n' {

@@ -1,6 +1,6 @@
 //! What `list`, `show`, `set` and `delete` do, whatever the resource.
 
-use innkeeper_control_api::{Changeable, Client, ControlError, ListFilter};
+use innkeeper_control_api::{Changeable, Client, ControlError, ListFilter, Written};
 use innkeeper_model::{ProjectId, Properties};
 
 use super::{
@@ -59,17 +59,30 @@ impl Session<'_> {
         name: &str,
         if_not_exists: bool,
     ) -> Result<(R, bool), CliError> {
+        let (made, is_new) = self.made_with_warnings::<R>(new, name, if_not_exists).await?;
+        Ok((made.resource, is_new))
+    }
+
+    /// As [`made`](Self::made), with what the control API warns of.
+    pub(crate) async fn made_with_warnings<R: Shown>(
+        &self,
+        new: &R::New,
+        name: &str,
+        if_not_exists: bool,
+    ) -> Result<(Written<R>, bool), CliError> {
         if if_not_exists && let Some(existing) = self.named::<R>(name).await? {
-            return Ok((existing, false));
+            return Ok((Written::silently(existing), false));
         }
-        match self.client.create::<R>(new).await {
+        match self.client.create_with_warnings::<R>(new).await {
             Ok(made) => Ok((made, true)),
             // Somebody else may have been faster.
             Err(error @ ControlError::Refused { status, .. })
                 if if_not_exists && status == http::StatusCode::CONFLICT =>
             {
                 let existing = self.named::<R>(name).await?;
-                existing.map(|existing| (existing, false)).ok_or_else(|| error.into())
+                existing
+                    .map(|existing| (Written::silently(existing), false))
+                    .ok_or_else(|| error.into())
             }
             Err(error) => Err(error.into()),
         }

@@ -34,6 +34,9 @@ const LINES: &[&str] = &[
     "instance set web1 --property a=b --unset-property c --power-state running",
     "instance metadata web1",
     "instance metadata web1 /latest/meta-data/ --control-socket /tmp/c.sock",
+    "instance password win1",
+    "instance password win1 --private-key ./id_rsa",
+    "instance password win1 --clear",
     "instance list --all-projects --name web1 --output table",
     "instance delete web1 web2",
     "flavor create m1.small --vcpus 1 --ram 2048 --disk 20 --property k=v",
@@ -48,6 +51,10 @@ const LINES: &[&str] = &[
     "port set P --no-instance",
     "floating-ip create 203.0.113.7 --port P",
     "floating-ip set 203.0.113.7 --no-port",
+    "import ./cases web1.json --output json",
+    "metadata-provider list -o json",
+    "metadata-provider add nsx-1 blue --project red",
+    "metadata-provider remove nsx-1 b7b22eff-50df-5528-8d05-97dc396d62c7",
 ];
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
@@ -77,6 +84,7 @@ fn what_makes_no_sense_is_refused() {
         "subnet create s --network n --cidr 10.0.0.0",
         "network create blue --token x",
         "instance create web1 --network blue",
+        "instance password win1 --private-key k --clear",
         "instance create web1 --flavor f --property novalue",
         "router add-subnet r1",
         "network delete",
@@ -105,7 +113,10 @@ fn create_and_set_have_examples() {
     for resource in Cli::command().get_subcommands() {
         for command in resource.get_subcommands() {
             let name = command.get_name();
-            if matches!(name, "create" | "set" | "add-subnet" | "remove-subnet" | "metadata") {
+            if matches!(
+                name,
+                "create" | "set" | "add-subnet" | "remove-subnet" | "metadata" | "password"
+            ) {
                 let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
                 let prefix = format!("Example: innkeeper {} {name}", resource.get_name());
                 assert!(long.contains(&prefix), "{} {name}: {long}", resource.get_name());
