@@ -16,6 +16,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tenants::{META_DATA, Plugged, isolated_tenant, plug_in, routed_tenant, world};
 
 /// How long a refusal may take: nothing here has to be waited for.
+/// The one path that takes a POST.
+const PASSWORD: &str = "/openstack/latest/password";
+
 const PROMPT: Duration = Duration::from_secs(4);
 /// Memory that no crowd of these sizes may take: far below what they could make a server hold that
 /// reads without limits.
@@ -168,7 +171,7 @@ fn bodies_in_chunks_and_requests_in_a_row_are_answered_in_order() {
         let red = routed_tenant(&world, "red", "10.0.0.0/24")?;
 
         let chunked = format!(
-            "POST {META_DATA} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n\
+            "POST {PASSWORD} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n\
              3;note=x\r\nabc\r\n5\r\ndefgh\r\n0\r\nX-Instance-ID: evil\r\n\r\n\
              GET {META_DATA} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         );
@@ -209,7 +212,7 @@ fn expectations_and_half_closed_connections_are_answered() {
 
         let mut stream = red.guest.connect_metadata()?;
         let expecting = format!(
-            "POST {META_DATA} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\
+            "POST {PASSWORD} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\
              Content-Length: 5\r\nConnection: close\r\n\r\n"
         );
         stream.write_all(expecting.as_bytes())?;

@@ -18,6 +18,9 @@ use innkeeper_lab::{LabError, isolated, read_reply, wait_until};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tenants::{META_DATA, Plugged, isolated_tenant, recorder::Recorder, routed_tenant, world};
 
+/// The one path that takes a POST.
+const PASSWORD: &str = "/openstack/latest/password";
+
 #[test]
 fn a_body_in_many_segments_arrives_whole_at_an_api_of_another_make() {
     isolated(|| {
@@ -198,7 +201,7 @@ fn sigterm_lets_what_has_begun_finish() {
         // A request that is half sent when the signal comes is answered all the same.
         let mut stream = red.guest.connect_metadata()?;
         let head = format!(
-            "POST {META_DATA} HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nConnection: close\r\n\r\nab"
+            "POST {PASSWORD} HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nConnection: close\r\n\r\nab"
         );
         stream.write_all(head.as_bytes())?;
         thread::sleep(Duration::from_millis(300));
