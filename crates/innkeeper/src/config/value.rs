@@ -31,7 +31,8 @@ pub(crate) trait Value: Sized {
     const EXPECTED: &'static str;
     /// What stands for the value in the help of a flag.
     const NAME: &'static str;
-    /// Whether it names a file with a secret: then it is never repeated in an error.
+    /// Whether it names a file with a secret, or may hold one: then it is never repeated in an
+    /// error.
     const SECRET: bool = false;
 
     /// Reads the text form.

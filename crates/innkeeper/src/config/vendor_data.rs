@@ -52,6 +52,7 @@ impl Value for VendorDataTargets {
     const EXPECTED: &'static str = "a list of name@url, like [\"site@https://vendor.example/data\"] \
                                     in the file and site@https://vendor.example/data elsewhere";
     const NAME: &'static str = "NAME@URL,…";
+    const SECRET: bool = true;
 
     fn parse(text: &str) -> Option<Self> {
         Some(Self(items(text).map(str::to_owned).collect()))
