@@ -140,12 +140,9 @@ fn without_tags(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, tag)) = rest.split_once('<') {
+        // No tag ends after this: looking on would take time by the square of the length.
+        let Some((_, after)) = tag.split_once('>') else { break };
         kept.push_str(before);
-        let Some((_, after)) = tag.split_once('>') else {
-            kept.push('<');
-            rest = tag;
-            continue;
-        };
         rest = after;
     }
     kept.push_str(rest);
@@ -186,6 +183,15 @@ fn json(status: StatusCode, explanation: &str) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_looks_like_a_whole_tag_is_lost() {
+        for (text, kept) in
+            [("a<b>c<<d>e", "ace"), ("a<b>c<d<e", "ac<d<e"), ("a>b<", "a>b<"), ("<<<", "<<<")]
+        {
+            assert_eq!(without_tags(text), kept, "{text}");
+        }
+    }
 
     #[test]
     fn what_somebody_sent_is_shown_as_text() {
