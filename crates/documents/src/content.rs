@@ -52,7 +52,7 @@ enum Content<'a> {
     UserData(&'a GuestRecord),
     Password(&'a GuestRecord),
     MetaData(&'a GuestRecord, &'a Settings, OpenStackVersion),
-    NetworkData(&'a GuestRecord),
+    NetworkData(&'a GuestRecord, &'a Settings),
     StaticVendorData(&'a Settings),
     VendorData2(VendorData2<'a>),
 }
@@ -87,8 +87,8 @@ impl<'a> File<'a> {
                 let seed = (*version >= OpenStackVersion::V2013_04_04).then(|| seed(entropy));
                 json::encode(&meta_data::MetaData::new(record, settings, *version, seed)).into()
             }
-            Content::NetworkData(record) => {
-                json::encode(&network_data::document(&record.network_info)).into()
+            Content::NetworkData(record, settings) => {
+                json::encode(&network_data::document(&record.network_info, settings)).into()
             }
             Content::StaticVendorData(settings) => {
                 json::encode(&settings.static_vendor_data).into()
@@ -117,8 +117,8 @@ impl<'a> File<'a> {
     }
 
     /// JSON, but Nova has never said so.
-    pub(crate) const fn network_data(record: &'a GuestRecord) -> Self {
-        Self { media_type: MediaType::Text, content: Content::NetworkData(record) }
+    pub(crate) const fn network_data(record: &'a GuestRecord, settings: &'a Settings) -> Self {
+        Self { media_type: MediaType::Text, content: Content::NetworkData(record, settings) }
     }
 
     pub(crate) const fn password(record: &'a GuestRecord) -> Self {

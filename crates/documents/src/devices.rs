@@ -27,7 +27,7 @@ pub(crate) enum ShownDevice<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         serial: Option<Option<&'a str>>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        path: Option<&'a str>,
+        path: Option<Option<&'a str>>,
         #[serde(flatten)]
         place: Place<'a>,
     },
@@ -73,7 +73,7 @@ fn show(device: &Device, version: OpenStackVersion) -> Option<ShownDevice<'_>> {
         DeviceKind::Disk { serial, path } => Some(ShownDevice::Disk {
             r#type: "disk",
             serial: serial.as_ref().map(Option::as_deref),
-            path: path.as_deref(),
+            path: path.as_ref().map(Option::as_deref),
             place,
         }),
         DeviceKind::Share { share_id, tag } => (version >= OpenStackVersion::V2025_04_04)
@@ -84,7 +84,8 @@ fn show(device: &Device, version: OpenStackVersion) -> Option<ShownDevice<'_>> {
 fn place(device: &Device) -> Place<'_> {
     Place {
         bus: device.bus.map_or(NONE, DeviceBus::as_str),
-        address: device.address.as_deref().unwrap_or(NONE),
+        // An address is a place on a bus: without the one there is not the other.
+        address: device.bus.and(device.address.as_deref()).unwrap_or(NONE),
         tags: device.tags.as_deref(),
     }
 }
@@ -119,6 +120,13 @@ mod tests {
             shown_json(share, "2025-04-04"),
             r#"[{"type": "share", "share_id": "s", "tag": "data", "bus": "none", "address": "none"}]"#
         );
+    }
+
+    #[test]
+    fn an_address_without_a_bus_is_no_place() {
+        let disk = r#"{"type": "disk", "path": null, "address": "0:1"}"#;
+        let shown = r#"[{"type": "disk", "path": null, "bus": "none", "address": "none"}]"#;
+        assert_eq!(shown_json(disk, "2020-10-14"), shown);
     }
 
     #[test]

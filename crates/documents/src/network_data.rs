@@ -6,6 +6,8 @@ use innkeeper_model::{Vif, VifRoute, VifSubnet};
 use ipnet::IpNet;
 use serde::Serialize;
 
+use crate::{OpenStackVersion, Settings};
+
 /// Interface types that guests are told; every other is a `phy` to them.
 const KNOWN_LINK_TYPES: [&str; 8] =
     ["bridge", "dvs", "hw_veb", "hyperv", "ovs", "tap", "vhostuser", "vif"];
@@ -61,7 +63,7 @@ pub(crate) struct Service {
     address: IpAddr,
 }
 
-pub(crate) fn document(vifs: &[Vif]) -> NetworkData<'_> {
+pub(crate) fn document<'a>(vifs: &'a [Vif], settings: &Settings) -> NetworkData<'a> {
     if vifs.is_empty() {
         return NetworkData::Nothing {};
     }
@@ -73,7 +75,10 @@ pub(crate) fn document(vifs: &[Vif]) -> NetworkData<'_> {
         }
         let link = link(vif, links.len());
         for subnet in subnets.into_iter().flatten() {
-            let Some(network) = network(vif, subnet, &link.id, networks.len()) else { continue };
+            let by_dhcp = is_by_dhcp(subnet, settings);
+            let Some(network) = network(vif, subnet, by_dhcp, &link.id, networks.len()) else {
+                continue;
+            };
             networks.push(network);
             // A server named twice by one subnet stays named twice.
             let of_earlier_subnets = services.len();
@@ -108,12 +113,24 @@ fn link(vif: &Vif, number: usize) -> Link<'_> {
     }
 }
 
+/// A server that is a port always counted. The subnet's own flag, which is all that OVN has, has
+/// counted since Nova 29: whoever asks for the documents of an older Nova gets its answer.
+fn is_by_dhcp(subnet: &VifSubnet, settings: &Settings) -> bool {
+    let flag_counts = settings.newest_openstack_version >= OpenStackVersion::V2025_04_04;
+    subnet.meta.dhcp_server.is_some() || (flag_counts && subnet.meta.enable_dhcp == Some(true))
+}
+
 /// `None` if the interface has no address from the subnet. Of several only the first is shown.
-fn network<'a>(vif: &'a Vif, subnet: &VifSubnet, link: &str, number: usize) -> Option<Network<'a>> {
+fn network<'a>(
+    vif: &'a Vif,
+    subnet: &VifSubnet,
+    by_dhcp: bool,
+    link: &str,
+    number: usize,
+) -> Option<Network<'a>> {
     let ip = subnet.ips.first()?;
     let cidr = subnet.cidr?;
     let family = if cidr.addr().is_ipv4() { "ipv4" } else { "ipv6" };
-    let by_dhcp = subnet.meta.dhcp_server.is_some() || subnet.meta.enable_dhcp == Some(true);
     let (kind, told_in_full) = match subnet.meta.ipv6_address_mode.as_deref() {
         Some(mode) => (format!("ipv6_{mode}"), true),
         None if by_dhcp => (format!("{family}_dhcp"), false),
@@ -163,7 +180,8 @@ mod tests {
 
     fn encoded(vifs: &serde_json::Value) -> serde_json::Value {
         let vifs: Vec<Vif> = serde_json::from_value(vifs.clone()).expect("network info");
-        serde_json::from_slice(&crate::encode_json(&document(&vifs))).expect("JSON")
+        serde_json::from_slice(&crate::encode_json(&document(&vifs, &Settings::default())))
+            .expect("JSON")
     }
 
     fn vif(vif_type: &str, subnets: &serde_json::Value) -> serde_json::Value {

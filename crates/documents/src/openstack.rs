@@ -52,7 +52,7 @@ const DOCUMENTS: &[Document] = &[
         // Nova forgot to ask for the version, and guests have come to rely on it.
         served_since: OpenStackVersion::V2012_08_10,
         listed_if_absent: false,
-        file: |tree, _| Some(File::network_data(tree.record)),
+        file: |tree, _| Some(File::network_data(tree.record, tree.settings)),
     },
     Document {
         name: "vendor_data2.json",

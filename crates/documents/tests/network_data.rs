@@ -2,18 +2,22 @@
 
 #![allow(clippy::panic, reason = "helpers of tests panic as tests do")]
 
-use innkeeper_documents::{CivilDate, Entry, GuestTree, Settings};
+use innkeeper_documents::{CivilDate, Entry, GuestTree, OpenStackVersion, Settings};
 use innkeeper_model::ImportedInstance;
 use serde_json::{Value, json};
 
 fn network_data(vifs: &[Value]) -> Value {
+    network_data_with(vifs, &Settings::default())
+}
+
+fn network_data_with(vifs: &[Value], settings: &Settings) -> Value {
     let machine = json!({
         "uuid": "b65cee2f-8c69-4aeb-be2f-f79742548fc2", "project_id": "p", "hostname": "web",
         "launch_index": 0, "flavor": {"name": "m1"}, "network_info": vifs,
     });
     let machine: ImportedInstance = serde_json::from_value(machine).expect("a machine");
-    let (record, settings) = (machine.record().expect("a machine"), Settings::default());
-    let tree = GuestTree::new(&record, &settings, CivilDate::from_unix(0));
+    let record = machine.record().expect("a machine");
+    let tree = GuestTree::new(&record, settings, CivilDate::from_unix(0));
     let Some(Entry::File(file)) = tree.get("/openstack/latest/network_data.json") else {
         panic!("no network_data.json")
     };
@@ -163,4 +167,18 @@ fn servers_of_dhcp_networks_are_named_at_the_top_only() {
     let data = network_data(&[vif(&json!([subnet]))]);
     assert_eq!(data["services"], json!([{"type": "dns", "address": "9.9.9.9"}]));
     assert_eq!(data["networks"][0].get("services"), None);
+}
+
+/// OVN's shape: no port of a DHCP server, only the subnet's flag.
+#[test]
+fn the_flag_of_a_subnet_counts_as_of_the_newest_version() {
+    let subnet = json!({"cidr": "10.0.0.0/24", "ips": [{"address": "10.0.0.5"}],
+        "meta": {"enable_dhcp": true}});
+    let kind = |newest| {
+        let settings = Settings { newest_openstack_version: newest, ..Settings::default() };
+        let document = network_data_with(&[vif(&json!([subnet]))], &settings);
+        document["networks"][0]["type"].as_str().map(str::to_owned)
+    };
+    assert_eq!(kind(OpenStackVersion::V2025_04_04).as_deref(), Some("ipv4_dhcp"));
+    assert_eq!(kind(OpenStackVersion::V2020_10_14).as_deref(), Some("ipv4"));
 }

@@ -66,9 +66,10 @@ pub enum DeviceKind {
         #[serde(default, skip_serializing_if = "Option::is_none", with = "nullable")]
         #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
         serial: Option<Option<String>>,
-        /// The device node, if the hypervisor knows it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        path: Option<String>,
+        /// The device node, if the hypervisor knows it. Absent, present and null differ, too.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "nullable")]
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+        path: Option<Option<String>>,
     },
     /// A shared file system.
     Share {

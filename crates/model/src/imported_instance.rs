@@ -73,7 +73,10 @@ impl ImportedInstance {
             ramdisk_id: self.image("ramdisk_id")?,
             availability_zone: self.optional("availability_zone")?,
             launch_index: self.demanded("launch_index")?,
-            reservation_id: self.optional("reservation_id")?.unwrap_or_default(),
+            reservation_id: self
+                .optional("reservation_id")?
+                // What EC2 documents, the only ones that show it, say of what is not there.
+                .unwrap_or_else(|| "None".to_owned()),
             key_pair: self.key_pair()?,
             user_data: self.optional::<UserData>("user_data_b64")?,
             metadata: self.texts("metadata")?,
