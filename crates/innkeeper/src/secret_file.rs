@@ -83,7 +83,7 @@ impl Kind {
             Err(error) => return Err(SecretFileError::Unreadable { what, path, error }),
         };
         let text = text.trim_end_matches(['\r', '\n']);
-        let problem = match text.len() {
+        let problem = match text.trim().len() {
             0 => "is empty",
             _ if text.chars().any(char::is_control) => "has control characters or several lines",
             _ => return Ok(Secret::new(text)),

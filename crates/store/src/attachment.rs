@@ -68,12 +68,35 @@ pub(crate) fn attach(
         }
         Some(_) => {}
     }
+    if let Some(tag) = &port.tag {
+        refuse_second(change, instance, tag, field)?;
+    }
     let order = next_order(change, instance)?;
     change
         .prepare_cached("UPDATE ports SET instance_id = ?2, attach_order = ?3 WHERE id = ?1")?
         .execute(params![Text(port.id), Text(instance), order])?;
     change.touch_instance(instance);
     Ok(())
+}
+
+/// A guest finds a device by its tag, so no two of its ports may have the same.
+fn refuse_second(
+    connection: &Connection,
+    instance: InstanceId,
+    tag: &str,
+    field: &str,
+) -> Tried<()> {
+    let taken: Option<String> = connection
+        .prepare_cached("SELECT id FROM ports WHERE instance_id = ?1 AND tag = ?2 LIMIT 1")?
+        .query_row(params![Text(instance), tag], |row| row.get(0))
+        .optional()?;
+    taken.map_or(Ok(()), |port| {
+        let reason = format!(
+            "port {port} of instance {instance} has the tag \"{tag}\" already: give one of them \
+             another"
+        );
+        Err(StoreError::conflict(field, reason).into())
+    })
 }
 
 /// Takes the instance out of a port, which from then on outlives it.

@@ -1,6 +1,6 @@
 //! All that one guest's documents are made of, as of one moment.
 
-use innkeeper_model::{AttachedKeyPair, Ec2Key, GuestRecord, InstanceId};
+use innkeeper_model::{AttachedKeyPair, Device, DeviceKind, Ec2Key, GuestRecord, InstanceId};
 
 use crate::{
     Store, StoreError, ec2_ids, guest_password,
@@ -12,8 +12,9 @@ impl Store {
     /// The record of one instance; `None` if there is no such instance.
     pub async fn guest_record(&self, id: InstanceId) -> Result<Option<GuestRecord>, StoreError> {
         self.read(move |connection| {
-            let Some(instance) = instance_row::find(connection, id)? else { return Ok(None) };
+            let Some(mut instance) = instance_row::find(connection, id)? else { return Ok(None) };
             let network = network_info::of(connection, id)?;
+            add_tagged_ports(&mut instance.devices, network.tags);
             let derived = GuestRecord {
                 ec2_ids: ec2_ids::of(connection, &instance)?,
                 network_info: network.vifs,
@@ -30,6 +31,18 @@ impl Store {
             }))
         })
         .await
+    }
+}
+
+/// An interface whose port has a role tag is a device that the guest is told of, unless it is among
+/// the devices already, with more than the tag. Nobody has said on which bus it is.
+fn add_tagged_ports(devices: &mut Vec<Device>, tags: Vec<(String, String)>) {
+    for (mac, tag) in tags {
+        let known = |device: &Device| matches!(&device.kind, DeviceKind::Nic { mac: other, .. } if other.eq_ignore_ascii_case(&mac));
+        if !devices.iter().any(known) {
+            let kind = DeviceKind::Nic { mac, vlan: None, vf_trusted: None };
+            devices.push(Device { kind, bus: None, address: None, tags: Some(vec![tag]) });
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
 
 impl Store {
     /// Takes a machine over, with its project if that is missing; all of it or nothing. Importing
-    /// the same id again replaces what was imported before, the guest's password too; whether it
+    /// the same id again replaces what was imported before, the guest's password if it comes with one; whether it
     /// runs, and ports of ours that were plugged into it, stay.
     ///
     /// # Errors
@@ -105,7 +105,10 @@ fn import(change: &mut Change<'_>, record: &GuestRecord) -> Tried<Instance> {
     ec2_ids::give(change, &instance)?;
     insert(change, record)?;
     insert_addresses(change, id, &record.network_info)?;
-    guest_password::replace(change, id, &record.password)?;
+    // What the guest has posted here since is not undone by an import that knows of none.
+    if !record.password.is_empty() {
+        guest_password::replace(change, id, &record.password)?;
+    }
     Ok(instance)
 }
 

@@ -21,14 +21,17 @@ pub(crate) struct NetworkInfo {
     pub(crate) vifs: Vec<Vif>,
     /// Port by port, duplicates kept.
     pub(crate) security_groups: Vec<String>,
+    /// MAC address and role tag of each port that has a tag.
+    pub(crate) tags: Vec<(String, String)>,
 }
 
 /// Derives it.
 pub(crate) fn of(connection: &Connection, instance: InstanceId) -> Tried<NetworkInfo> {
     let mut known = Known { connection, networks: HashMap::new(), subnets: HashMap::new() };
-    let mut info = NetworkInfo { vifs: Vec::new(), security_groups: Vec::new() };
+    let mut info = NetworkInfo { vifs: Vec::new(), security_groups: Vec::new(), tags: Vec::new() };
     for port in ports(connection, instance)? {
         info.vifs.push(vif(&mut known, &port)?);
+        info.tags.extend(port.tag.map(|tag| (port.mac_address.to_string(), tag)));
         info.security_groups.extend(port.security_groups);
     }
     Ok(info)

@@ -25,7 +25,7 @@ impl SharedSecret {
     /// A secret from its text, as a file holds it: line ends at its end do not count.
     pub fn new(text: &str) -> Result<Self, SharedSecretError> {
         let text = text.trim_end_matches(['\r', '\n']);
-        if text.is_empty() {
+        if text.trim().is_empty() {
             return Err(SharedSecretError::Empty);
         }
         let keyed = Hmac::new_from_slice(text.as_bytes()).expect("HMAC takes keys of any length");

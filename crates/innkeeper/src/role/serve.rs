@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use innkeeper_agent::{Agent, SessionTokens};
 use innkeeper_network_view::NetworkView;
 use innkeeper_wire::{Hop, metrics::HopMetrics, session_token::SessionTokenKey};
@@ -44,7 +45,8 @@ pub(super) async fn start(config: &Config, tasks: &mut Tasks) -> anyhow::Result<
 /// The key that other machines' agents have too. Where no secret was made there are no such agents:
 /// then a key of this process's own will do, and its tokens end with it.
 fn session_token_key(config: &Config) -> anyhow::Result<SessionTokenKey> {
-    if config.secrets.shared_secret_file.path().exists() {
+    let file = config.secrets.shared_secret_file.path();
+    if file.try_exists().with_context(|| format!("cannot look for {}", file.display()))? {
         return Ok(SessionTokenKey::derived_from(&api::shared_secret(config)?));
     }
     let mut bytes = [0; 32];

@@ -1,6 +1,6 @@
 use innkeeper_model::{
-    NetworkChange, NetworkRequest, NewFloatingIp, NewImage, NewKeyPair, NewPort, Properties,
-    SubnetChange,
+    DeviceKind, NetworkChange, NetworkRequest, NewFloatingIp, NewImage, NewKeyPair, NewPort,
+    Properties, SubnetChange,
 };
 
 use crate::world::{World, address, new_instance, new_subnet, refusal};
@@ -155,4 +155,28 @@ async fn a_guest_posts_its_password_once() {
     assert_eq!(posted().await, "c2VjcmV0");
     store.guest_password_clear(id).await.expect("a clearing");
     assert_eq!(posted().await, "");
+}
+
+#[tokio::test]
+async fn a_port_s_tag_is_on_a_device_and_on_one_only() {
+    let world = World::new().await;
+    let (blue, _) = world.network_with("blue", "10.0.0.0/24").await;
+    let mut ports = Vec::new();
+    for _ in 0..2 {
+        let mut draft = NewPort::on(world.project.clone(), blue.id);
+        draft.tag = Some("uplink".to_owned());
+        ports.push(world.store.port_create(draft).await.expect("a port"));
+    }
+    let mut draft = new_instance(&world.project, "web1");
+    draft.networks = ports.iter().map(|port| NetworkRequest::Port(port.id)).collect();
+    let refused = refusal(world.store.instance_create(draft.clone()).await);
+    assert!(refused.contains("the tag \"uplink\" already"), "{refused}");
+
+    draft.networks.truncate(1);
+    let instance = world.store.instance_create(draft).await.expect("an instance").id;
+    let record = world.store.guest_record(instance).await.expect("a read").expect("a record");
+    let [device] = &record.instance.devices[..] else { panic!("{:?}", record.instance.devices) };
+    assert_eq!(device.tags.as_deref(), Some(&["uplink".to_owned()][..]));
+    let mac = ports[0].mac_address.to_string();
+    assert!(matches!(&device.kind, DeviceKind::Nic { mac: shown, .. } if *shown == mac));
 }
