@@ -1,11 +1,9 @@
 //! What a service is told about a machine.
 
-use std::io::{self, Write};
-
 use bytes::Bytes;
+use innkeeper_documents::encode_json;
 use innkeeper_model::{GuestRecord, InstanceId, ProjectId, Properties, Revision, UserData};
 use serde::Serialize;
-use serde_json::ser::{Formatter, Serializer};
 use sha2::{Digest, Sha256};
 
 /// The body of the request, and by what its answer is kept.
@@ -28,7 +26,8 @@ impl Question {
     /// What is asked about the machine of `record`. Its administrator password is never told.
     pub(crate) fn about(record: &GuestRecord) -> Self {
         let instance = &record.instance;
-        let body = encode(&Told {
+        // As Python writes it: services may compare bytes, or sign them.
+        let body = encode_json(&Told {
             project_id: &instance.project_id,
             instance_id: instance.id,
             image_id: instance.image_id.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -61,48 +60,6 @@ struct Told<'a> {
     boot_roles: &'a str,
 }
 
-/// As Python's `json.dumps` writes it: services may compare bytes, or sign them.
-fn encode(told: &Told<'_>) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(1024);
-    told.serialize(&mut Serializer::with_formatter(&mut bytes, PythonFormatter))
-        .expect("writing to memory does not fail, and keys are text");
-    bytes
-}
-
-struct PythonFormatter;
-
-impl Formatter for PythonFormatter {
-    fn begin_object_key<W: Write + ?Sized>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        if first { Ok(()) } else { out.write_all(b", ") }
-    }
-
-    fn begin_object_value<W: Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
-        out.write_all(b": ")
-    }
-
-    /// What serde_json leaves alone: everything but control characters below U+0020, `"` and `\`.
-    fn write_string_fragment<W: Write + ?Sized>(
-        &mut self,
-        out: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        let plain = |character: char| matches!(character, ' '..='~');
-        if fragment.chars().all(plain) {
-            return out.write_all(fragment.as_bytes());
-        }
-        for character in fragment.chars() {
-            if plain(character) {
-                write!(out, "{character}")?;
-            } else {
-                for unit in character.encode_utf16(&mut [0; 2]) {
-                    write!(out, "\\u{unit:04x}")?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use innkeeper_model::Properties;
@@ -117,7 +74,7 @@ mod tests {
             hostname in ".*",
         ) {
             let metadata: Properties = metadata.into_iter().collect();
-            let body = encode(&Told {
+            let body = encode_json(&Told {
                 project_id: &"acme".parse().expect("a project"),
                 instance_id: InstanceId::random(),
                 image_id: String::new(),

@@ -28,7 +28,7 @@ const TABLE: &[(&str, May)] = &[
     ("control", May::Use(&["control-api", "store", "wire"])),
     ("network-view", May::Use(&["store", "control-api"])),
     ("agent", May::Use(&["wire", "network-view"])),
-    ("vendor-data", May::Use(&["wire"])),
+    ("vendor-data", May::Use(&["documents", "wire"])),
     ("api", May::Use(&["documents", "store", "vendor-data", "wire"])),
     ("proxy", May::Use(&["wire"])),
     ("host", May::Use(&["network-view"])),
