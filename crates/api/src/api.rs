@@ -1,12 +1,12 @@
 //! Identity to document.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use http::Method;
-use innkeeper_documents::{Entry, GuestTree, Settings};
+use innkeeper_documents::{Entry, GuestTree};
 use innkeeper_model::{GuestRecord, Identity};
 use innkeeper_store::Store;
-use innkeeper_vendor_data::VendorData;
+use innkeeper_vendor_data::{Answers, CurrentSettings};
 use innkeeper_wire::{
     GuestRequest, GuestResponse, Hop, NextHop, Reason, limits::API_HOLD, metrics::HopMetrics,
 };
@@ -18,7 +18,6 @@ use crate::{
     answer::{self, Refusal},
     asker::Asker,
     holding, password,
-    settings::CurrentSettings,
 };
 
 /// What Nova says to every method on a password but two.
@@ -31,22 +30,20 @@ const PASSWORD_METHODS: &str = "GET and POST only are supported.";
 #[derive(Debug)]
 pub struct Api {
     store: Store,
-    settings: CurrentSettings,
+    settings: Arc<CurrentSettings>,
     sources: Sources,
     metrics: HopMetrics,
 }
 
 impl Api {
     /// Serves the machines of `store`, and counts in `metrics` whoever asks, by whatever way.
-    pub fn new(store: Store, settings: Settings, sources: Sources, metrics: HopMetrics) -> Self {
-        Self { store, settings: CurrentSettings::fixed(settings), sources, metrics }
-    }
-
-    /// The same, with the vendor's data: its file in place of the settings' own, and its services,
-    /// asked only for a document that shows what they say.
-    #[must_use]
-    pub fn with_vendor_data(self, vendor_data: VendorData) -> Self {
-        Self { settings: self.settings.with_vendor_data(vendor_data), ..self }
+    pub const fn new(
+        store: Store,
+        settings: Arc<CurrentSettings>,
+        sources: Sources,
+        metrics: HopMetrics,
+    ) -> Self {
+        Self { store, settings, sources, metrics }
     }
 
     pub(crate) const fn metrics(&self) -> &HopMetrics {
@@ -116,7 +113,7 @@ impl Api {
         if let Entry::File(file) = &entry
             && file.needs_dynamic_vendor_data()
         {
-            answers = self.settings.answers_about(record, deadline).await?;
+            answers = self.answers_about(record, deadline).await?;
             let tree = tree.clone().with_dynamic_vendor_data(&answers);
             entry = tree.get(&path).ok_or(Reason::NoSuchPath)?;
         }
@@ -132,6 +129,17 @@ impl Api {
             }
             Entry::File(file) => Ok(answer::file(&file, &self.sources)),
         }
+    }
+
+    async fn answers_about(
+        &self,
+        record: &GuestRecord,
+        deadline: Instant,
+    ) -> Result<Answers, Reason> {
+        self.settings.answers_about(record, deadline).await.map_err(|error| {
+            tracing::warn!(instance = %record.instance.id, %error, "there is no vendor data");
+            Reason::VendorDataFailed
+        })
     }
 }
 

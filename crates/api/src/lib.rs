@@ -12,7 +12,6 @@ mod edge;
 mod holding;
 mod identification;
 mod password;
-mod settings;
 mod sources;
 
 pub use api::Api;

@@ -15,6 +15,7 @@ use innkeeper_api::{Api, ApiEdge, Identification, Sources};
 use innkeeper_documents::Settings;
 use innkeeper_model::{Identity, InstanceId};
 use innkeeper_store::{Store, StoreLocation};
+use innkeeper_vendor_data::CurrentSettings;
 use innkeeper_wire::{
     Hop, headers,
     metrics::HopMetrics,
@@ -65,7 +66,12 @@ async fn serve() -> (SocketAddr, Registry) {
     let store = Store::open(&StoreLocation::Memory).await.unwrap();
     let mut registry = Registry::default();
     let metrics = HopMetrics::register(&mut registry, Hop::Api);
-    let api = Arc::new(Api::new(store, Settings::default(), Sources::system(), metrics));
+    let api = Arc::new(Api::new(
+        store,
+        CurrentSettings::fixed(Settings::default()).into(),
+        Sources::system(),
+        metrics,
+    ));
     let edge = Arc::new(ApiEdge::new(api, secret(), Identification::InstanceId));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

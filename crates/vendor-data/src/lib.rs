@@ -8,6 +8,7 @@
 mod answers;
 mod breaker;
 mod config;
+mod current_settings;
 mod error;
 mod exchange;
 mod question;
@@ -18,6 +19,7 @@ mod url;
 mod vendor_data;
 
 pub use config::VendorDataConfig;
+pub use current_settings::{Answers, CurrentSettings};
 pub use error::VendorDataError;
 pub use target::{Target, parse_targets};
 pub use vendor_data::VendorData;

@@ -8,6 +8,7 @@ use innkeeper_api::{Api, ApiEdge, Identification, Sources};
 use innkeeper_documents::{OpenStackVersion, Settings};
 use innkeeper_model::{ImportedInstance, InstanceId, NewProject, ProjectId};
 use innkeeper_store::{Store, StoreLocation};
+use innkeeper_vendor_data::CurrentSettings;
 use innkeeper_wire::{
     Hop,
     limits::CONNECTIONS_MAX,
@@ -53,7 +54,12 @@ impl World {
         let metrics = HopMetrics::register(&mut Registry::default(), Hop::Api);
         let sources =
             Sources::new(|| RECORDED_ON, |bytes| getrandom::fill(bytes).expect("random bytes"));
-        let api = Arc::new(Api::new(store.clone(), settings, sources, metrics));
+        let api = Arc::new(Api::new(
+            store.clone(),
+            CurrentSettings::fixed(settings).into(),
+            sources,
+            metrics,
+        ));
         Self { store, api }
     }
 

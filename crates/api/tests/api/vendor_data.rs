@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use http::{Method, StatusCode};
 use innkeeper_api::{Api, Sources};
 use innkeeper_documents::{Settings, VendorDataProvider};
-use innkeeper_vendor_data::{Target, VendorData, VendorDataConfig};
+use innkeeper_vendor_data::{CurrentSettings, Target, VendorData, VendorDataConfig};
 use innkeeper_wire::{GuestResponse, Hop, NextHop, Reason, limits::API_HOLD, metrics::HopMetrics};
 use prometheus_client::registry::Registry;
 use tokio::{
@@ -27,8 +27,9 @@ fn api(web: &Web, config: VendorDataConfig) -> Api {
     let settings =
         Settings { vendordata_providers: vec![StaticJson, DynamicJson], ..Settings::default() };
     let metrics = HopMetrics::register(&mut Registry::default(), Hop::Api);
-    Api::new(web.world.store.clone(), settings, Sources::system(), metrics)
-        .with_vendor_data(VendorData::open(config).unwrap())
+    let vendor_data = VendorData::open(config).unwrap();
+    let settings = CurrentSettings::fixed(settings).with_vendor_data(vendor_data);
+    Api::new(web.world.store.clone(), settings.into(), Sources::system(), metrics)
 }
 
 async fn get(web: &Web, api: &Api, target: &str) -> GuestResponse {

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use innkeeper_api::{Api, ApiEdge, Identification, Sources};
 use innkeeper_documents::Settings;
 use innkeeper_store::Store;
+use innkeeper_vendor_data::CurrentSettings;
 use innkeeper_wire::{
     Hop,
     limits::{CONNECTIONS_MAX, DRAIN},
@@ -31,6 +32,7 @@ use crate::{
 pub(super) struct Backend {
     pub(super) store: Store,
     pub(super) api: Arc<Api>,
+    pub(super) settings: Arc<CurrentSettings>,
 }
 
 impl Backend {
@@ -50,9 +52,10 @@ impl Backend {
             ..Settings::default()
         };
         let metrics = HopMetrics::register(registry, Hop::Api);
-        let api = Api::new(store.clone(), settings, Sources::system(), metrics);
-        let api = Arc::new(api.with_vendor_data(vendor_data::open(&config.api)?));
-        Ok(Self { store, api })
+        let settings = CurrentSettings::fixed(settings);
+        let settings = Arc::new(settings.with_vendor_data(vendor_data::open(&config.api)?));
+        let api = Api::new(store.clone(), Arc::clone(&settings), Sources::system(), metrics);
+        Ok(Self { store, api: Arc::new(api), settings })
     }
 }
 

@@ -4,17 +4,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use innkeeper_documents::Settings;
 use innkeeper_model::GuestRecord;
-use innkeeper_vendor_data::VendorData;
-use innkeeper_wire::Reason;
 use serde_json::Value;
 use tokio::time::Instant;
 
-/// What each service says of a machine, by its name.
-pub(crate) type Answers = Arc<Vec<(String, Value)>>;
+use crate::{VendorData, VendorDataError};
 
-/// What is the same for every machine, but may change while the API runs.
+/// What each service says of a machine, by its name.
+pub type Answers = Arc<Vec<(String, Value)>>;
+
+/// What is the same for every machine, but may change while a role runs. The metadata service and
+/// the config drives of one process share it, so that they agree.
 #[derive(Debug)]
-pub(crate) struct CurrentSettings {
+pub struct CurrentSettings {
     vendor_data: Option<VendorData>,
     latest: Mutex<Latest>,
 }
@@ -28,18 +29,19 @@ struct Latest {
 
 impl CurrentSettings {
     /// The settings as they are, with no vendor data but their own.
-    pub(crate) fn fixed(settings: Settings) -> Self {
+    pub fn fixed(settings: Settings) -> Self {
         let latest = Latest { vendor_json: None, settings: Arc::new(settings) };
         Self { vendor_data: None, latest: Mutex::new(latest) }
     }
 
     /// The same settings with the vendor's data in place of their own.
-    pub(crate) fn with_vendor_data(self, vendor_data: VendorData) -> Self {
+    #[must_use]
+    pub fn with_vendor_data(self, vendor_data: VendorData) -> Self {
         Self { vendor_data: Some(vendor_data), ..self }
     }
 
     /// The settings with what the vendor's file holds now.
-    pub(crate) fn now(&self) -> Arc<Settings> {
+    pub fn now(&self) -> Arc<Settings> {
         let now = self.vendor_data.as_ref().map(VendorData::static_json);
         // Nothing in here can be left half done by a panic.
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,15 +56,12 @@ impl CurrentSettings {
     }
 
     /// What the vendor's services say of the machine of `record`, by `deadline`.
-    pub(crate) async fn answers_about(
+    pub async fn answers_about(
         &self,
         record: &GuestRecord,
         deadline: Instant,
-    ) -> Result<Answers, Reason> {
+    ) -> Result<Answers, VendorDataError> {
         let Some(vendor_data) = &self.vendor_data else { return Ok(Answers::default()) };
-        vendor_data.dynamic_of(record, deadline).await.map_err(|error| {
-            tracing::warn!(instance = %record.instance.id, %error, "there is no vendor data");
-            Reason::VendorDataFailed
-        })
+        vendor_data.dynamic_of(record, deadline).await
     }
 }
