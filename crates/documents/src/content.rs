@@ -84,8 +84,11 @@ impl<'a> File<'a> {
             }
             Content::Password(record) => Bytes::copy_from_slice(record.password.as_bytes()),
             Content::MetaData(record, settings, version) => {
-                let seed = (*version >= OpenStackVersion::V2013_04_04).then(|| seed(entropy));
-                json::encode(&meta_data::MetaData::new(record, settings, *version, seed)).into()
+                let seed =
+                    meta_data::has_random_seed(*version).then(|| random_seed(entropy).into());
+                let constant = json::encode(&meta_data::Constant::new(record, settings));
+                let versioned = meta_data::Versioned::new(record, *version, seed);
+                meta_data::document(&constant, &versioned).into()
             }
             Content::NetworkData(record, settings) => {
                 json::encode(&network_data::document(&record.network_info, settings)).into()
@@ -95,6 +98,12 @@ impl<'a> File<'a> {
             }
             Content::VendorData2(vendor_data) => json::encode(vendor_data).into(),
         }
+    }
+
+    /// Whether this is `meta_data.json`, the one document that differs from version to version and
+    /// between service and drive.
+    pub(crate) const fn is_meta_data(&self) -> bool {
+        matches!(self.content, Content::MetaData(..))
     }
 
     pub(crate) const fn text(text: Cow<'a, str>) -> Self {
@@ -150,7 +159,8 @@ impl fmt::Debug for File<'_> {
     }
 }
 
-fn seed(entropy: &mut Entropy<'_>) -> String {
+/// What `random_seed` shows.
+pub(crate) fn random_seed(entropy: &mut Entropy<'_>) -> String {
     let mut bytes = [0; RANDOM_SEED_BYTES];
     entropy(&mut bytes);
     base64::engine::general_purpose::STANDARD.encode(bytes)

@@ -9,7 +9,7 @@ use crate::OpenStackVersion;
 const NONE: &str = "none";
 
 /// A device as guests are told of it; the order of the fields is the order of the keys.
-#[derive(Serialize)]
+#[derive(PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub(crate) enum ShownDevice<'a> {
     Nic {
@@ -40,7 +40,7 @@ pub(crate) enum ShownDevice<'a> {
     },
 }
 
-#[derive(Serialize)]
+#[derive(PartialEq, Eq, Serialize)]
 pub(crate) struct Place<'a> {
     bus: &'static str,
     address: &'a str,

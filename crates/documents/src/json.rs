@@ -38,8 +38,9 @@ impl Formatter for PythonFormatter {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        // Without a way out of the loop, so that many bytes are looked at at once.
         let plain = |byte: &u8| (b' '..=b'~').contains(byte);
-        if fragment.as_bytes().iter().all(plain) {
+        if fragment.as_bytes().iter().fold(true, |all, byte| all & plain(byte)) {
             return out.write_all(fragment.as_bytes());
         }
         for character in fragment.chars() {

@@ -15,6 +15,9 @@ struct Document {
     file: for<'t, 'a> fn(&'t GuestTree<'a>, OpenStackVersion) -> Option<File<'a>>,
 }
 
+/// What the EC2 documents have too, by another name.
+pub(crate) const USER_DATA: &str = "user_data";
+
 /// Every document, in the order of listings.
 const DOCUMENTS: &[Document] = &[
     Document {
@@ -25,7 +28,7 @@ const DOCUMENTS: &[Document] = &[
         file: |tree, version| Some(File::meta_data(tree.record, tree.settings, version)),
     },
     Document {
-        name: "user_data",
+        name: USER_DATA,
         listed_since: OpenStackVersion::V2012_08_10,
         served_since: OpenStackVersion::V2012_08_10,
         listed_if_absent: false,
@@ -91,6 +94,19 @@ pub(crate) fn get<'a>(tree: &GuestTree<'a>, segments: &[&str]) -> Option<Entry<'
         }
         _ => None,
     }
+}
+
+/// The documents that a drive has of a version, with their names. What the service only listed, or
+/// served before it was listed, is not among them.
+pub(crate) fn on_drive<'t, 'a>(
+    tree: &'t GuestTree<'a>,
+    version: OpenStackVersion,
+) -> impl Iterator<Item = (&'static str, File<'a>)> + use<'t, 'a> {
+    DOCUMENTS
+        .iter()
+        .filter(move |document| document.listed_since <= version)
+        .filter_map(move |document| Some((document.name, (document.file)(tree, version)?)))
+        .filter(|(_, file)| !file.is_password())
 }
 
 /// Versions of days to come are hidden, though they are served.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::{
     AttachedKeyPair, BlockDevice, Device, Ec2Ids, Ec2Key, Flavor, GuestRecord, ImageId, Instance,
     InstanceId, Invalid, NumaCell, PersonalityFile, PowerState, Properties, Secret, UserData, Vif,
+    instance::check_personality_path,
 };
 
 /// Device types that documents can show.
@@ -160,7 +161,9 @@ impl ImportedInstance {
             let inside = |invalid| within(&field, invalid);
             let content: String = file.demanded("content").map_err(inside)?;
             let contents = base64::engine::general_purpose::STANDARD.encode(content);
-            Ok(PersonalityFile { path: file.demanded("path").map_err(inside)?, contents })
+            let path: String = file.demanded("path").map_err(inside)?;
+            check_personality_path(&format!("{field}.path"), &path)?;
+            Ok(PersonalityFile { path, contents })
         });
         files.collect()
     }

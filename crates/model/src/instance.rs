@@ -330,10 +330,7 @@ fn check_personality(files: &[PersonalityFile]) -> Result<(), Invalid> {
     check_count("personality", files.len(), limits::PERSONALITY_FILES_MAX)?;
     for file in files {
         let field = format!("personality[{}]", file.path.escape_debug());
-        text::check_text(&field, &file.path, limits::PERSONALITY_PATH_CHARS_MAX)?;
-        if !file.path.starts_with('/') {
-            return Err(Invalid::new(field, "the path must be absolute"));
-        }
+        check_personality_path(&field, &file.path)?;
         let contents = base64::engine::general_purpose::STANDARD.decode(&file.contents);
         let bytes = contents
             .map_err(|e| Invalid::new(field.clone(), format!("the contents are not base64: {e}")))?
@@ -347,6 +344,21 @@ fn check_personality(files: &[PersonalityFile]) -> Result<(), Invalid> {
         }
     }
     Ok(())
+}
+
+/// Where in a guest a file may go: a program there writes it with every right.
+pub(crate) fn check_personality_path(field: &str, path: &str) -> Result<(), Invalid> {
+    text::check_text(field, path, limits::PERSONALITY_PATH_CHARS_MAX)?;
+    let reason = if !path.starts_with('/') {
+        "the path must be absolute"
+    } else if path.split('/').any(|part| part == "..") {
+        "the path must not climb: write it without .."
+    } else if matches!(path.rsplit('/').next(), Some("" | ".")) {
+        "the path must end with the name of a file"
+    } else {
+        return Ok(());
+    };
+    Err(Invalid::new(field, reason))
 }
 
 fn check_admin_password(password: Option<&Secret>) -> Result<(), Invalid> {
@@ -448,6 +460,28 @@ mod tests {
             spoil(&mut instance);
             let refused = refusal(&instance);
             assert!(refused.starts_with(field), "{refused} should name {field}");
+        }
+    }
+
+    #[test]
+    fn files_go_to_plain_places() {
+        let refused = |path: &str| check_personality_path("f", path).map_err(|e| e.reason);
+        for good in ["/etc/motd", "/a", "/a//b", "/..a/b..", "/grüße", "/a b"] {
+            assert_eq!(refused(good), Ok(()), "{good}");
+        }
+        for (bad, reason) in [
+            ("", "must not be empty"),
+            ("etc/motd", "the path must be absolute"),
+            ("../etc/motd", "the path must be absolute"),
+            ("/tmp/../etc/shadow", "the path must not climb: write it without .."),
+            ("/..", "the path must not climb: write it without .."),
+            ("/", "the path must end with the name of a file"),
+            ("/etc/", "the path must end with the name of a file"),
+            ("/etc/.", "the path must end with the name of a file"),
+            ("/etc/motd\0", "must not contain control characters"),
+            ("/etc/\nmotd", "must not contain control characters"),
+        ] {
+            assert_eq!(refused(bad), Err(reason.into()), "{bad:?}");
         }
     }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::panic, reason = "helpers of tests panic as tests do")]
 
 mod any_record;
+mod drive;
 mod network_data_schema;
 mod walk;
 
@@ -120,6 +121,12 @@ proptest! {
                 prop_assert!(expected, "{} is there and not listed", path);
             }
         }
+    }
+
+    #[test]
+    fn drives_say_what_is_served(record in any_record(ONE), providers in providers()) {
+        let settings = Settings { vendordata_providers: providers, ..Settings::default() };
+        drive::check(&tree(&record, &settings));
     }
 
     #[test]

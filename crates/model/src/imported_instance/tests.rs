@@ -77,6 +77,7 @@ fn what_no_document_can_do_without_is_named() {
         ("flavor", json!({}), "flavor.name"),
         ("network_info", json!([{"id": "a", "address": 5}]), "network_info[0].address"),
         ("files", json!([{"path": "/a"}]), "files[0].content"),
+        ("files", json!([{"path": "/a/../b", "content": ""}]), "files[0].path"),
         ("devices", json!("x"), "devices"),
         ("user_data_b64", json!("***"), "user_data_b64"),
     ] {

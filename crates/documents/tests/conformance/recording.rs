@@ -99,10 +99,14 @@ fn directory() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/conformance")
 }
 
-fn read(name: &str) -> Value {
+/// A file beside the recordings.
+pub(crate) fn text_of(name: &str) -> String {
     let path = directory().join(name);
-    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn read(name: &str) -> Value {
+    serde_json::from_str(&text_of(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
 fn responses(file: &Value) -> Vec<Response> {
