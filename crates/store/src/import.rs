@@ -95,6 +95,8 @@ fn import(change: &mut Change<'_>, record: &GuestRecord) -> Tried<Instance> {
             instance.created_at = before.created_at;
             instance.power_state = before.power_state;
             instance.launched_at = before.launched_at;
+            // Once it has run with a drive, it keeps one.
+            instance.config_drive |= before.config_drive && before.launched_at.is_some();
             instance_row::replace(change, &instance)?;
             change.touch_instance(id);
             // What the commit will make of it.

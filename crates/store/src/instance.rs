@@ -11,7 +11,7 @@ use crate::{
     change::Change,
     clock,
     column::{Count, Text},
-    import, instance_create,
+    config_drive, import, instance_create,
     instance_row::{self, KIND},
     port,
     tried::Tried,
@@ -50,8 +50,19 @@ impl Store {
         id: InstanceId,
         wanted: InstanceChange,
     ) -> Result<Instance, StoreError> {
+        self.instance_update_forcing(id, wanted, false).await
+    }
+
+    /// As [`instance_update`](Self::instance_update). With `force_config_drive`, an instance that
+    /// is launched for the first time has a config drive from then on.
+    pub async fn instance_update_forcing(
+        &self,
+        id: InstanceId,
+        wanted: InstanceChange,
+        force_config_drive: bool,
+    ) -> Result<Instance, StoreError> {
         wanted.validate()?;
-        self.write(move |change| update(change, id, &wanted)).await
+        self.write(move |change| update(change, id, &wanted, force_config_drive)).await
     }
 
     /// Deletes an instance and the ports that were made for it; ports it was given stay.
@@ -72,10 +83,18 @@ impl Store {
     }
 }
 
-fn update(change: &mut Change<'_>, id: InstanceId, wanted: &InstanceChange) -> Tried<Instance> {
+fn update(
+    change: &mut Change<'_>,
+    id: InstanceId,
+    wanted: &InstanceChange,
+    force_config_drive: bool,
+) -> Tried<Instance> {
     let before = instance_row::fetch(change, id)?;
     let mut after = before.clone();
     apply(&mut after, wanted)?;
+    if before.launched_at.is_none() && after.launched_at.is_some() {
+        after.config_drive |= force_config_drive;
+    }
     if after == before {
         return Ok(before);
     }
@@ -83,10 +102,18 @@ fn update(change: &mut Change<'_>, id: InstanceId, wanted: &InstanceChange) -> T
     if after.name != before.name {
         import::rename(change, id, &after.name)?;
     }
-    change.touch_instance(id);
-    // What the commit will make of it.
-    after.revision += 1;
+    if !shows_the_same(&before, &after) {
+        change.touch_instance(id);
+        // What the commit will make of it.
+        after.revision += 1;
+    }
     Ok(after)
+}
+
+/// Whether the documents are those of before: they say nothing of launches and drives.
+fn shows_the_same(before: &Instance, after: &Instance) -> bool {
+    let Instance { power_state, launched_at, config_drive, .. } = *after;
+    Instance { power_state, launched_at, config_drive, ..before.clone() } == *after
 }
 
 fn apply(instance: &mut Instance, wanted: &InstanceChange) -> Result<(), Invalid> {
@@ -142,6 +169,7 @@ fn delete(change: &mut Change<'_>, id: InstanceId) -> Tried<()> {
         }
     }
     import::forget(change, id)?;
+    config_drive::abandon(change, id)?;
     match change.execute("DELETE FROM instances WHERE id = ?1", params![Text(id)])? {
         0 => Err(StoreError::not_found(KIND, &id).into()),
         _ => Ok(()),

@@ -91,7 +91,7 @@ pub(crate) fn replace(change: &Change<'_>, instance: &Instance) -> Tried<()> {
                  admin_password = :admin_password, root_device_name = :root_device_name,
                  default_ephemeral_device = :default_ephemeral_device,
                  default_swap_device = :default_swap_device, block_devices = :block_devices,
-                 numa_cells = :numa_cells, config_drive = :config_drive
+                 numa_cells = :numa_cells
              WHERE id = :id",
         )?
         .execute(named_params! {
@@ -112,7 +112,6 @@ pub(crate) fn replace(change: &Change<'_>, instance: &Instance) -> Tried<()> {
             ":default_swap_device": instance.default_swap_device,
             ":block_devices": Json(&instance.block_devices),
             ":numa_cells": Json(&instance.numa_cells),
-            ":config_drive": instance.config_drive,
         })?;
     Ok(())
 }
@@ -124,7 +123,8 @@ pub(crate) fn update(change: &Change<'_>, instance: &Instance) -> Tried<()> {
             "UPDATE instances SET
                  name = :name, hostname = :hostname, availability_zone = :availability_zone,
                  user_data = :user_data, metadata = :metadata, devices = :devices,
-                 power_state = :power_state, launched_at = :launched_at
+                 power_state = :power_state, launched_at = :launched_at,
+                 config_drive = :config_drive
              WHERE id = :id",
         )?
         .execute(named_params! {
@@ -137,6 +137,7 @@ pub(crate) fn update(change: &Change<'_>, instance: &Instance) -> Tried<()> {
             ":devices": Json(&instance.devices),
             ":power_state": Word(instance.power_state),
             ":launched_at": instance.launched_at,
+            ":config_drive": instance.config_drive,
         })?;
     Ok(())
 }

@@ -16,6 +16,7 @@ mod attachment;
 mod change;
 mod clock;
 mod column;
+mod config_drive;
 mod connection;
 mod dhcp_port;
 mod ec2_ids;

@@ -17,6 +17,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { name: "first", sql: include_str!("../migrations/0001_first.sql") },
     Migration { name: "imported", sql: include_str!("../migrations/0002_imported.sql") },
+    Migration { name: "config drives", sql: include_str!("../migrations/0003_config_drives.sql") },
 ];
 
 /// Brings the schema up to date, all or nothing. Processes that open at once take turns.

@@ -1,4 +1,11 @@
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -35,6 +42,7 @@ struct Threads {
     writer: Workers,
     /// `None`: reads go to the writer's connection, which alone can see a database in memory.
     readers: Option<Workers>,
+    commits: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for Store {
@@ -57,6 +65,12 @@ impl Store {
     /// Whether the database answers: one cheap read.
     pub async fn check(&self) -> Result<(), StoreError> {
         self.topology_generation().await.map(|_| ())
+    }
+
+    /// How many writes were committed here: while it stays the same, nothing has changed through
+    /// this store or its clones. What other processes write is not counted.
+    pub fn commits(&self) -> u64 {
+        self.threads.commits.load(Ordering::Acquire)
     }
 
     /// Finishes what was begun, refuses what comes after, and closes the connections.
@@ -94,12 +108,15 @@ impl Store {
         &self,
         work: impl Fn(&mut Change<'_>) -> Tried<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let commits = Arc::clone(&self.threads.commits);
         let job = move |connection: &mut Connection| {
             let result = retry_while_locked(|| {
                 let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
                 let mut change = Change::new(transaction);
                 let value = work(&mut change)?;
                 change.commit()?;
+                // Here, where it is certain: the caller may have gone.
+                commits.fetch_add(1, Ordering::AcqRel);
                 Ok(value)
             });
             Ok(result?)
@@ -112,7 +129,8 @@ fn open_threads(location: &StoreLocation) -> Result<Threads, StoreError> {
     let StoreLocation::File(path) = location else {
         let mut only = open_memory()?;
         migration::migrate(&mut only)?;
-        return Ok(Threads { writer: Workers::start("store", vec![only])?, readers: None });
+        let writer = Workers::start("store", vec![only])?;
+        return Ok(Threads { writer, readers: None, commits: Arc::default() });
     };
     let mut writer = open_file(path)?;
     migration::migrate(&mut writer).map_err(|fault| open_error(path, fault))?;
@@ -120,5 +138,6 @@ fn open_threads(location: &StoreLocation) -> Result<Threads, StoreError> {
     Ok(Threads {
         writer: Workers::start("store-write", vec![writer])?,
         readers: Some(Workers::start("store-read", readers)?),
+        commits: Arc::default(),
     })
 }

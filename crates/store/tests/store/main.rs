@@ -3,6 +3,7 @@
 #![allow(clippy::panic, clippy::string_slice, reason = "a panic is how a test reports")]
 
 mod allocation;
+mod config_drives;
 mod deletion;
 mod files;
 mod guest_record;

@@ -56,7 +56,7 @@ const ACTS: &[(&str, [bool; 3], Act)] = &[
     ("same name", NONE, |s| Box::pin(s.instance(|c| c.name = Some("watched".to_owned())))),
     ("host name", WATCHED, |s| Box::pin(s.instance(|c| c.hostname = Some("new".to_owned())))),
     ("zone", WATCHED, |s| Box::pin(s.instance(|c| c.availability_zone = Some("n".to_owned())))),
-    ("launch", WATCHED, |s| Box::pin(s.instance(|c| c.power_state = Some(PowerState::Running)))),
+    ("launch", NONE, |s| Box::pin(s.instance(|c| c.power_state = Some(PowerState::Running)))),
     ("password", WATCHED, |s| {
         Box::pin(async {
             let id = s.watched_id();
