@@ -6,7 +6,7 @@ use std::{
 };
 
 use innkeeper_documents::DriveError;
-use innkeeper_image::{BuildError, TreeError};
+use innkeeper_image::{BuildError, Format, TreeError};
 
 /// Why a drive could not be made, kept or read. Never shows what is on it.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum ConfigDriveError {
     #[error(transparent)]
     Tree(#[from] TreeError),
     /// The files make no image.
-    #[error(transparent)]
+    #[error("{0}{remedy}", remedy = remedy(.0))]
     Image(#[from] BuildError),
     /// The external program could not be run, or failed.
     #[error(
@@ -71,11 +71,22 @@ impl ConfigDriveError {
                 return Self::Full { doing, path, source };
             }
             PermissionDenied => {
-                "let the user that runs innkeeper write there, or set instances_path in \
+                "let the user that runs innkeeper read and write there, or set instances_path in \
                  [config_drive] to another directory"
             }
             _ => "see that the disk is there and in order, then try again",
         };
         Self::Io { doing, path, source, remedy }
+    }
+}
+
+/// What the operator can do, with what separates it: only VFAT has a size that is configured.
+const fn remedy(error: &BuildError) -> &'static str {
+    match error {
+        BuildError::TooLarge { format: Format::Vfat, .. }
+        | BuildError::Size { format: Format::Vfat, .. } => {
+            " (vfat_mib in [config_drive] is the size of VFAT drives)"
+        }
+        _ => "",
     }
 }

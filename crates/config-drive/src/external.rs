@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use innkeeper_image::{Image, Tree, Volume};
@@ -19,6 +19,9 @@ use crate::ConfigDriveError;
 /// How long the program may take. It needs a fraction of a second; whoever waits for the drive of a
 /// machine that boots waits no longer than this.
 const TIME_MAX: Duration = Duration::from_secs(20);
+
+/// How often a program is looked at that prints no more but has not ended.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// How much of what it prints is shown: where it stops is what matters.
 const SHOWN_CHARS_MAX: usize = 2_000;
@@ -88,7 +91,7 @@ fn run(key: &'static str, command: Command, image: &Path) -> Result<Image, Confi
 fn image_of(mut command: Command, image: &Path) -> Result<Image, String> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let child = command.spawn().map_err(|error| format!("it could not be started: {error}"))?;
-    let (status, printed) = wait(child)?;
+    let (status, printed) = wait(child, TIME_MAX)?;
     if !status.success() {
         return Err(format!("it ended with {status} and printed: {}", shown(&printed)));
     }
@@ -103,7 +106,7 @@ fn image_of(mut command: Command, image: &Path) -> Result<Image, String> {
 }
 
 /// How the program ended, and what it printed on its standard error.
-fn wait(mut child: Child) -> Result<(ExitStatus, Vec<u8>), String> {
+fn wait(mut child: Child, time_max: Duration) -> Result<(ExitStatus, Vec<u8>), String> {
     let mut stderr = child.stderr.take().expect("it was asked for");
     let (tell, ended) = mpsc::channel();
     thread::spawn(move || {
@@ -113,13 +116,20 @@ fn wait(mut child: Child) -> Result<(ExitStatus, Vec<u8>), String> {
         let _ = read.and_then(|_| io::copy(&mut stderr, &mut io::sink()));
         let _ = tell.send(printed);
     });
-    let Ok(printed) = ended.recv_timeout(TIME_MAX) else {
-        let _ = child.kill();
-        let _ = child.wait();
-        return Err(format!("it was stopped after {} seconds", TIME_MAX.as_secs()));
-    };
-    let status = child.wait().map_err(|error| format!("it could not be waited for: {error}"))?;
-    Ok((status, printed))
+    let deadline = Instant::now() + time_max;
+    if let Ok(printed) = ended.recv_timeout(time_max) {
+        // A program may close its standard error and go on.
+        while Instant::now() < deadline {
+            match child.try_wait() {
+                Ok(Some(status)) => return Ok((status, printed)),
+                Ok(None) => thread::sleep(LOOK_EVERY),
+                Err(error) => return Err(format!("it could not be waited for: {error}")),
+            }
+        }
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    Err(format!("it was stopped after {} seconds", time_max.as_secs()))
 }
 
 /// The last of what was printed, on one line.
@@ -130,4 +140,29 @@ fn shown(printed: &[u8]) -> String {
     let skipped = text.chars().count().saturating_sub(SHOWN_CHARS_MAX);
     let text: String = text.chars().skip(skipped).filter(|c| !c.is_control()).collect();
     if text.is_empty() { "nothing".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waited(script: &str, time_max: Duration) -> Result<(ExitStatus, Vec<u8>), String> {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]).stdout(Stdio::null()).stderr(Stdio::piped());
+        wait(command.spawn().expect("a shell"), time_max)
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_is_stopped_whatever_it_prints() {
+        for script in ["exec sleep 60", "exec sleep 60 2>&-", "echo words >&2; exec sleep 60 2>&-"]
+        {
+            let begun = Instant::now();
+            let stopped = waited(script, Duration::from_millis(300)).expect_err("stopped");
+            assert!(stopped.contains("it was stopped"), "{script}: {stopped}");
+            assert!(begun.elapsed() < Duration::from_secs(30), "{script}");
+        }
+        let (status, printed) =
+            waited("echo words >&2; exec 2>&-; sleep 0.1; exit 3", TIME_MAX).expect("it ends");
+        assert_eq!((status.code(), &*printed), (Some(3), &b"words\n"[..]));
+    }
 }

@@ -1,5 +1,7 @@
 //! What is on a machine's config drive.
 
+use std::fmt;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use innkeeper_model::PersonalityFile;
@@ -13,7 +15,7 @@ use crate::{
 };
 
 /// What a config drive has besides the documents of the metadata service.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct DriveContents<'a> {
     /// The administrator's password.
     pub admin_password: Option<&'a str>,
@@ -21,6 +23,17 @@ pub struct DriveContents<'a> {
     pub personality: &'a [PersonalityFile],
     /// Versions that are left out.
     pub skip_versions: &'a [SkippedVersion],
+}
+
+impl fmt::Debug for DriveContents<'_> {
+    /// Says what there is, never the password or what is in the files.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DriveContents")
+            .field("has_admin_password", &self.admin_password.is_some())
+            .field("personality", &self.personality.len())
+            .field("skip_versions", &self.skip_versions)
+            .finish()
+    }
 }
 
 /// Why a machine's record cannot be put on a drive.
@@ -278,7 +291,11 @@ mod tests {
     #[test]
     fn contents_that_are_no_base64_are_named_and_not_shown() {
         let file = PersonalityFile { path: "/a\n".to_owned(), contents: "s3cr3t!".to_owned() };
-        let contents = DriveContents { personality: &[file], ..DriveContents::default() };
+        let admin_password = Some("S3cr3t pass");
+        let contents =
+            DriveContents { admin_password, personality: &[file], ..DriveContents::default() };
+        let shown = format!("{contents:?}");
+        assert!(!shown.to_lowercase().contains("s3cr3t"), "{shown}");
         let (record, settings) = (record(), Settings::default());
         let tree = GuestTree::new(&record, &settings, CivilDate::from_unix(0));
         let refused = tree.drive_files(&contents, &mut no_entropy).expect_err("no base64");

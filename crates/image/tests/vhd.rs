@@ -6,10 +6,11 @@ mod tools;
 
 use std::{
     fs::{self, File},
+    io,
     path::Path,
 };
 
-use innkeeper_image::{Container, Drive, Format, ReadError, Volume, build};
+use innkeeper_image::{Container, Drive, Format, ReadError, Source, Volume, build};
 use proptest::prelude::*;
 use tempfile::TempDir;
 use tools::{files, image_at, read_back, run, tree, volume};
@@ -95,6 +96,54 @@ fn a_truncated_dynamic_disk_is_said_to_be_one() {
     differencing[67] = differencing[67].wrapping_sub(1);
     let error = Drive::open(&differencing[..]).map(drop).unwrap_err();
     assert!(error.to_string().contains("differencing"), "{error}");
+}
+
+/// The last sector of an image is the end of a tenant's file.
+#[test]
+fn a_file_that_ends_like_a_disk_hides_nothing() {
+    let disk = build(&tree(&files()), Format::Vhd, &volume()).unwrap().to_vec();
+    let footer = disk.last_chunk::<512>().unwrap();
+    let honest_size = u64::from_be_bytes(*footer[48..].first_chunk().unwrap());
+    for size in [1, 512, 40_000, honest_size] {
+        let mut contents = [&[b'x'; 1536][..], footer].concat();
+        let made_up = contents.last_chunk_mut::<512>().unwrap();
+        made_up[48..56].copy_from_slice(&size.to_be_bytes());
+        made_up[64..68].fill(0);
+        let sum: u32 = made_up.iter().map(|byte| u32::from(*byte)).sum();
+        made_up[64..68].copy_from_slice(&(!sum).to_be_bytes());
+        let mut files = files();
+        files.insert("zzz".to_owned(), contents);
+        let image = build(&tree(&files), Format::Iso9660, &volume()).unwrap().to_vec();
+        assert_eq!(image.last_chunk::<8>(), Some(&[0; 8]), "it ends with the footer");
+        assert!(image[image.len() - 512..].starts_with(b"conectix"), "it ends with the footer");
+        let drive = Drive::open(&image[..]).unwrap();
+        assert_eq!(drive.label(), "config-2");
+        assert_eq!(read_back(&drive), files, "{size}");
+    }
+}
+
+/// As a CD that was not written to its end: the kernel counts two sectors that cannot be read.
+struct Worn<'a>(&'a [u8]);
+
+impl Source for Worn<'_> {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        if offset + buffer.len() as u64 > self.0.len() as u64 {
+            return Err(io::Error::other("unrecovered read error"));
+        }
+        self.0.read_exact_at(buffer, offset)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.0.len() as u64 + 4096)
+    }
+}
+
+#[test]
+fn an_end_that_cannot_be_read_costs_nothing_else() {
+    let image = build(&tree(&files()), Format::Iso9660, &volume()).unwrap().to_vec();
+    let drive = Drive::open(Worn(&image)).unwrap();
+    assert_eq!(drive.container(), Container::Raw);
+    assert_eq!(read_back(&drive), files());
 }
 
 #[test]

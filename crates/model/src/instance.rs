@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::{collections::HashSet, fmt};
 
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
@@ -115,7 +115,7 @@ pub enum PowerState {
 }
 
 /// A file to be put into the guest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PersonalityFile {
@@ -123,6 +123,13 @@ pub struct PersonalityFile {
     pub path: String,
     /// Its content, as base64.
     pub contents: String,
+}
+
+impl fmt::Debug for PersonalityFile {
+    /// Says where it goes, never what is in it: it may be a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PersonalityFile").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 /// A network on which a new machine is to have a port.

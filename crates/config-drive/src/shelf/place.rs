@@ -137,6 +137,10 @@ impl Place {
     fn lock(path: &Path, lock: Lock) -> Result<Option<Self>, ConfigDriveError> {
         let locked = (|| {
             let Some(directory) = if_there(File::open(path))? else { return Ok(None) };
+            // A file that is called like a machine is nobody's drive.
+            if !directory.metadata()?.is_dir() {
+                return Ok(None);
+            }
             match lock {
                 Lock::Shared => directory.lock_shared()?,
                 Lock::Exclusive => directory.lock()?,

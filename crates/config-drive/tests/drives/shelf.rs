@@ -164,7 +164,12 @@ fn other_names_among_the_instances_are_passed_over() {
     fs::create_dir(home.path().join("_base")).unwrap();
     fs::write(home.path().join("compute_nodes"), b"{}").unwrap();
     fs::create_dir(home.path().join(InstanceId::random().to_string())).unwrap();
+    let file = InstanceId::random();
+    fs::write(home.path().join(file.to_string()), b"").unwrap();
     assert_eq!(shelf.list().unwrap(), [kept]);
+    assert_eq!(shelf.kept(file).unwrap(), None);
+    assert!(!shelf.remove(file).unwrap() && home.path().join(file.to_string()).exists());
+    assert!(shelf.keep(file, &built, 1, 0).is_err());
 }
 
 #[test]
@@ -211,6 +216,10 @@ fn many_at_once_leave_a_whole_drive() {
         for _ in 0..40 {
             let Some(kept) = shelf.kept(id).unwrap() else { continue };
             assert!(drives.iter().any(|built| built.sha256() == kept.sha256));
+            // Not "kept, but with other bytes than the record says": nobody may see that.
+            let Some((kept, bytes)) = shelf.read(id).unwrap() else { continue };
+            let whole = drives.iter().find(|built| built.sha256() == kept.sha256);
+            assert!(whole.is_some_and(|built| built.image.to_vec() == bytes));
         }
     });
     shelf.keep(id, &drives[0], 99, 0).unwrap();

@@ -47,5 +47,5 @@ fn what_does_not_fit_is_an_error_with_numbers() {
     let refused =
         innkeeper_config_drive::build(&machine.record, &settings, &[], &skip_nothing, &seed);
     let refused = refused.expect_err("it cannot fit").to_string();
-    assert!(refused.contains("room for") && refused.contains("larger image"), "{refused}");
+    assert!(refused.contains("room for") && refused.contains("vfat_mib in [config"), "{refused}");
 }

@@ -21,8 +21,9 @@ const DIRECTORY_BYTES_MAX: u64 = 65_536 * SLOT as u64;
 /// more; without this limit, directories that share one long chain would cost their product.
 const SLOTS_MAX: u64 = 23 * ENTRIES_MAX as u64;
 
-/// Bytes of the root directory of FAT12 and FAT16 that are read at once.
-const ROOT_BLOCK: u32 = 4096;
+/// Bytes of a directory that are read at once. Most end within the first ones, and an image may
+/// have thousands of directories in clusters of 256 KiB.
+const BLOCK: u32 = 4096;
 
 /// A FAT volume that was found.
 #[derive(Debug)]
@@ -211,38 +212,53 @@ impl Reader {
 
 /// A directory's bytes, some at a time.
 enum Blocks<'a> {
-    Fixed { source: &'a dyn Source, offset: u64, left: u32 },
-    Chain { source: &'a dyn Source, chain: Chain<'a>, cluster_bytes: u32, read: u64 },
+    Fixed { source: &'a dyn Source, rest: Rest },
+    Chain { source: &'a dyn Source, chain: Chain<'a>, cluster_bytes: u32, read: u64, rest: Rest },
+}
+
+/// What is still to be read of a cluster, or of the root that is none.
+struct Rest {
+    offset: u64,
+    left: u32,
+}
+
+impl Rest {
+    /// The place and the length of the next block.
+    fn take(&mut self) -> (u64, u32) {
+        let (at, len) = (self.offset, self.left.min(BLOCK));
+        self.offset += u64::from(len);
+        self.left -= len;
+        (at, len)
+    }
 }
 
 impl<'a> Blocks<'a> {
     fn of(source: &'a dyn Source, layout: &'a Layout, place: Place) -> Self {
         let first = match (place, layout.root) {
             (Place::Root, Root::Fixed { offset, len }) => {
-                return Self::Fixed { source, offset, left: len };
+                return Self::Fixed { source, rest: Rest { offset, left: len } };
             }
             (Place::Root, Root::Chain { first }) | (Place::Cluster(first), _) => first,
         };
         let chain = Chain::new(source, layout, first);
-        Self::Chain { source, chain, cluster_bytes: layout.cluster_bytes, read: 0 }
+        let rest = Rest { offset: 0, left: 0 };
+        Self::Chain { source, chain, cluster_bytes: layout.cluster_bytes, read: 0, rest }
     }
 
     fn next(&mut self) -> Result<Option<Vec<u8>>, ReadError> {
-        let (source, offset, len) = match self {
-            Self::Fixed { left: 0, .. } => return Ok(None),
-            Self::Fixed { source, offset, left } => {
-                let (at, len) = (*offset, (*left).min(ROOT_BLOCK));
-                *offset += u64::from(len);
-                *left -= len;
-                (source, at, len)
-            }
-            Self::Chain { source, chain, cluster_bytes, read } => {
-                let Some(offset) = chain.next_offset()? else { return Ok(None) };
-                if *read >= DIRECTORY_BYTES_MAX {
-                    return Err(too_much("a directory of too many bytes", DIRECTORY_BYTES_MAX));
+        let (source, (offset, len)) = match self {
+            Self::Fixed { rest: Rest { left: 0, .. }, .. } => return Ok(None),
+            Self::Fixed { source, rest } => (source, rest.take()),
+            Self::Chain { source, chain, cluster_bytes, read, rest } => {
+                if rest.left == 0 {
+                    let Some(offset) = chain.next_offset()? else { return Ok(None) };
+                    if *read >= DIRECTORY_BYTES_MAX {
+                        return Err(too_much("a directory of too many bytes", DIRECTORY_BYTES_MAX));
+                    }
+                    *read += u64::from(*cluster_bytes);
+                    *rest = Rest { offset, left: *cluster_bytes };
                 }
-                *read += u64::from(*cluster_bytes);
-                (source, offset, *cluster_bytes)
+                (source, rest.take())
             }
         };
         let mut block = vec![0; len as usize];
@@ -350,6 +366,36 @@ mod tests {
         (12..2004_u16).for_each(|cluster| link(&mut image, usize::from(cluster), cluster + 1));
         link(&mut image, 2004, 0xFFF);
         assert!(damage(&image).contains("slots"), "{}", damage(&image));
+    }
+
+    /// A file, and how much was read of it.
+    struct Counting(std::fs::File, std::cell::Cell<usize>);
+
+    impl Source for Counting {
+        fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+            self.1.set(self.1.get() + buffer.len());
+            Source::read_exact_at(&self.0, buffer, offset)
+        }
+
+        fn size(&self) -> std::io::Result<u64> {
+            self.0.size()
+        }
+    }
+
+    #[test]
+    fn of_large_clusters_only_what_has_entries_is_read() {
+        let mut tree = Tree::new();
+        (0..100).for_each(|n| tree.insert(format!("{n}/x"), Bytes::new()).unwrap());
+        let (label, publisher) = ("config-2".to_owned(), String::new());
+        let volume = Volume { label, publisher, time: 0, vfat_bytes: 32 << 30 };
+        let file = tempfile::tempfile().unwrap();
+        build(&tree, Format::Vfat, &volume).unwrap().write_sparse(&file).unwrap();
+        let source = Counting(file, std::cell::Cell::new(0));
+        let drive = Drive::open(&source).unwrap();
+        source.1.set(0);
+        assert_eq!(drive.entries().unwrap().len(), 200);
+        let read = source.1.get();
+        assert!(read < 110 * BLOCK as usize, "{read} bytes of directories");
     }
 
     #[test]

@@ -21,10 +21,9 @@ const NO_BLOCK: u32 = u32::MAX;
 /// Where in a source the bytes of the disk are.
 #[derive(Debug)]
 pub(crate) enum View {
-    /// Where they are on the disk.
+    /// Where they are on the disk. Behind a fixed disk there is a footer, but nothing goes by where
+    /// that says the disk ends: a drive that is no disk ends with a tenant's file.
     Same,
-    /// There too, but the source has more than the disk.
-    Start(u64),
     /// In blocks.
     Blocks(Blocks),
 }
@@ -60,12 +59,15 @@ pub(crate) fn unwrap(source: &dyn Source) -> Result<(Container, View), ReadError
     if let Some(blocks) = Blocks::of_first_sector(source, &bytes)? {
         return Ok((Container::DynamicVhd, View::Blocks(blocks)));
     }
-    read_at(source, &mut bytes, end, "the last sector")?;
-    // Without a sound footer there is the disk all the same.
+    // Without a sound footer there is the disk all the same; the last sectors of some CDs cannot
+    // even be read.
+    if source.read_exact_at(&mut bytes, end).is_err() {
+        return Ok((Container::Raw, View::Same));
+    }
     let is_fixed =
         |footer: &Footer| footer.disk_type == DiskType::Fixed && (1..=end).contains(&footer.size);
     Ok(match Footer::read(&bytes).filter(is_fixed) {
-        Some(footer) => (Container::FixedVhd, View::Start(footer.size)),
+        Some(_) => (Container::FixedVhd, View::Same),
         None => (Container::Raw, View::Same),
     })
 }
@@ -78,18 +80,11 @@ impl View {
 
 impl Source for Disk<'_> {
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let within = |size: u64| {
-            let end = offset.checked_add(buffer.len() as u64);
-            end.filter(|end| *end <= size).map(drop).ok_or(io::ErrorKind::UnexpectedEof)
-        };
         match self.view {
             View::Same => self.source.read_exact_at(buffer, offset),
-            View::Start(size) => {
-                within(*size)?;
-                self.source.read_exact_at(buffer, offset)
-            }
             View::Blocks(blocks) => {
-                within(blocks.size)?;
+                let end = offset.checked_add(buffer.len() as u64);
+                end.filter(|end| *end <= blocks.size).ok_or(io::ErrorKind::UnexpectedEof)?;
                 blocks.read(self.source, buffer, offset)
             }
         }
@@ -98,7 +93,6 @@ impl Source for Disk<'_> {
     fn size(&self) -> io::Result<u64> {
         match self.view {
             View::Same => self.source.size(),
-            View::Start(size) => Ok(*size),
             View::Blocks(blocks) => Ok(blocks.size),
         }
     }

@@ -77,7 +77,7 @@ fn a_directory_that_is_in_itself_ends() {
 
 #[test]
 fn names_that_climb_are_refused() {
-    for name in ["..", "a/", "\0b"] {
+    for name in ["..", "a/", "\0b", "\na", "\u{1b}c"] {
         let mut bytes = image(&tree([("xx", Bytes::new())])).to_vec();
         let at = place(&bytes, b"NM\x07\x01\0xx", 0) + 5;
         bytes[at..at + 2].copy_from_slice(name.as_bytes());

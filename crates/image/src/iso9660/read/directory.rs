@@ -197,7 +197,9 @@ impl<'a> Record<'a> {
                 name.strip_suffix('.').unwrap_or(name).to_owned()
             }
         };
-        if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
+        // A name becomes part of a path, and paths are printed.
+        let is_path = matches!(&*name, "" | "." | "..") || name.contains('/');
+        if is_path || name.chars().any(char::is_control) {
             return Err(damaged(&name, "cannot be a name in a directory"));
         }
         if self.0[26] != 0 || self.0[27] != 0 {
