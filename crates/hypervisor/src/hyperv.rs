@@ -25,12 +25,12 @@ pub struct Attachment<'a> {
 /// A script that attaches the drive, and changes nothing if it is attached already.
 ///
 /// A machine of generation 1 gets it at the first free place on IDE, one of generation 2, which has
-/// no IDE, on its SCSI controller. Nova's driver took IDE controller 1, place 0, where a machine that
-/// was not made by Nova has its DVD drive already.
+/// no IDE, as a DVD on its SCSI controller: Hyper-V gives those no VHD. Nova's driver took IDE
+/// controller 1, place 0, where a machine that was not made by Nova has its DVD drive already.
 pub fn script(attachment: &Attachment<'_>) -> String {
-    let (kind, get, add) = match attachment.medium {
-        Medium::Dvd => ("DVD drive", "Get-VMDvdDrive", "Add-VMDvdDrive"),
-        Medium::Disk => ("disk", "Get-VMHardDiskDrive", "Add-VMHardDiskDrive"),
+    let (kind, get) = match attachment.medium {
+        Medium::Dvd => ("DVD drive", "Get-VMDvdDrive"),
+        Medium::Disk => ("disk", "Get-VMHardDiskDrive"),
     };
     format!(
         "# Attaches the config drive of a virtual machine to it. Run it on the Hyper-V host, as an\n\
@@ -55,27 +55,28 @@ pub fn script(attachment: &Attachment<'_>) -> String {
              Write-Output \"$name has the config drive already.\"\n    \
              return\n\
          }}\n\
-         if ($machine.Generation -eq 1) {{\n    \
-             if ($machine.State -ne 'Off') {{\n        \
-                 throw \"$name runs: shut it down first, an IDE device cannot be added before.\"\n    \
-             }}\n    \
-             {add} -VM $machine{ide} -Path $image\n\
-         }} else {{\n    \
-             {add} -VM $machine{scsi} -Path $image\n\
+         if ($machine.Generation -eq 1 -and $machine.State -ne 'Off') {{\n    \
+             throw \"$name runs: shut it down first, an IDE device cannot be added before.\"\n\
          }}\n\
+         {add}\
          Write-Output \"$name has the config drive in a new {kind}.\"\n",
         name = Quoted(attachment.machine),
         path = Quoted(attachment.path),
-        ide = controller(attachment.medium, "IDE"),
-        scsi = controller(attachment.medium, "SCSI"),
+        add = added(attachment.medium),
     )
 }
 
 /// A DVD drive goes where its generation has them; of disks both controllers are possible.
-fn controller(medium: Medium, kind: &str) -> String {
+const fn added(medium: Medium) -> &'static str {
     match medium {
-        Medium::Dvd => String::new(),
-        Medium::Disk => format!(" -ControllerType {kind}"),
+        Medium::Dvd => "Add-VMDvdDrive -VM $machine -Path $image\n",
+        Medium::Disk => {
+            "if ($machine.Generation -ne 1) {\n    \
+                 throw \"$name is of generation 2, which takes no VHD: make the config drive anew \
+                 with --as dvd.\"\n\
+             }\n\
+             Add-VMHardDiskDrive -VM $machine -ControllerType IDE -Path $image\n"
+        }
     }
 }
 

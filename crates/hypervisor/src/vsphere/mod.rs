@@ -151,7 +151,9 @@ impl VSphere {
     fn find(&mut self, instance: InstanceId, machine: &Machine) -> Result<Reference, VSphereError> {
         let (method, tries, what) = match machine {
             Machine::InventoryPath(path) => {
-                let path_argument = format!("<inventoryPath>{}</inventoryPath>", Text(path));
+                // The API's paths begin without the slash that people and tools put there.
+                let path_there = Text(path.trim_start_matches('/'));
+                let path_argument = format!("<inventoryPath>{path_there}</inventoryPath>");
                 ("FindByInventoryPath", vec![path_argument], path.escape_debug().to_string())
             }
             Machine::OfInstance => {

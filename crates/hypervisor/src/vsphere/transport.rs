@@ -35,7 +35,9 @@ impl Transport {
         let server = login.server.trim_end_matches('/').trim_end_matches("/sdk").to_owned();
         let host = server.strip_prefix("https://").unwrap_or_default();
         if host.is_empty() || host.contains(['/', '?', '#', '@']) {
-            return Err(VSphereError::Server(login.server.escape_debug().to_string()));
+            // Somebody may have written a password in front of the host.
+            let shown = login.server.rsplit('@').next().unwrap_or_default();
+            return Err(VSphereError::Server(shown.escape_debug().to_string()));
         }
         let mut tls = TlsConfig::builder().disable_verification(login.insecure);
         if let Some(path) = &login.authorities {

@@ -20,12 +20,11 @@ if (@(Get-VMHardDiskDrive -VM $machine | Where-Object { $_.Path -eq $image }).Co
     Write-Output "$name has the config drive already."
     return
 }
-if ($machine.Generation -eq 1) {
-    if ($machine.State -ne 'Off') {
-        throw "$name runs: shut it down first, an IDE device cannot be added before."
-    }
-    Add-VMHardDiskDrive -VM $machine -ControllerType IDE -Path $image
-} else {
-    Add-VMHardDiskDrive -VM $machine -ControllerType SCSI -Path $image
+if ($machine.Generation -eq 1 -and $machine.State -ne 'Off') {
+    throw "$name runs: shut it down first, an IDE device cannot be added before."
 }
+if ($machine.Generation -ne 1) {
+    throw "$name is of generation 2, which takes no VHD: make the config drive anew with --as dvd."
+}
+Add-VMHardDiskDrive -VM $machine -ControllerType IDE -Path $image
 Write-Output "$name has the config drive in a new disk."

@@ -20,12 +20,8 @@ if (@(Get-VMDvdDrive -VM $machine | Where-Object { $_.Path -eq $image }).Count -
     Write-Output "$name has the config drive already."
     return
 }
-if ($machine.Generation -eq 1) {
-    if ($machine.State -ne 'Off') {
-        throw "$name runs: shut it down first, an IDE device cannot be added before."
-    }
-    Add-VMDvdDrive -VM $machine -Path $image
-} else {
-    Add-VMDvdDrive -VM $machine -Path $image
+if ($machine.Generation -eq 1 -and $machine.State -ne 'Off') {
+    throw "$name runs: shut it down first, an IDE device cannot be added before."
 }
+Add-VMDvdDrive -VM $machine -Path $image
 Write-Output "$name has the config drive in a new DVD drive."
