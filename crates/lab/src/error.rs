@@ -39,6 +39,12 @@ pub enum LabError {
         /// What the system said.
         message: String,
     },
+    /// Only root can have this.
+    #[error("{what} needs root: run it again as root")]
+    NotRoot {
+        /// What was asked for.
+        what: &'static str,
+    },
     /// An answer that is no HTTP answer.
     #[error("not an HTTP answer: {0}")]
     NotHttp(String),

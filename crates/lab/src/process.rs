@@ -131,6 +131,11 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
     /// Ends it at once, as a crash would.
     pub fn kill(mut self) -> Result<(), LabError> {
         self.child.kill()?;
