@@ -1,11 +1,12 @@
 //! Measures the metadata path from a guest through a router's redirect: all roles in one process,
 //! the roles as processes of their own, and nginx serving the same bytes from the same namespace
-//! behind the same redirect, in alternation.
+//! behind the same redirect, in alternation. With `drives`, the making of config drives instead.
 //!
 //! It is a program and not a test: it fails on errors, never on times.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints a report")]
 
+mod drives;
 mod load;
 mod nginx;
 mod report;
@@ -14,7 +15,7 @@ mod stage;
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use innkeeper_lab::Sandbox;
 
 use crate::{
@@ -27,8 +28,10 @@ use crate::{
 ///
 /// Everything happens in private network namespaces; nothing of this machine is touched.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// Rounds per figure; the median is reported.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -49,8 +52,18 @@ struct Arguments {
     innkeeper: Option<PathBuf>,
 }
 
+/// What else is measured.
+#[derive(Debug, Subcommand)]
+enum Other {
+    /// Measure how many config drives are made, beside genisoimage started for each, as Nova does.
+    Drives(drives::Arguments),
+}
+
 fn main() -> anyhow::Result<()> {
     let mut arguments = Arguments::parse();
+    if let Some(Other::Drives(arguments)) = arguments.other {
+        return drives::run(arguments);
+    }
     if arguments.quick {
         (arguments.rounds, arguments.seconds) = (1, 0.5);
     }

@@ -108,20 +108,21 @@ fn median<T: PartialOrd + Copy + Default>(rounds: &[Figures], of: impl Fn(&Figur
 
 /// One line: processor, cores, kernel, nginx, date.
 fn machine() -> String {
+    let nginx = nginx::version().unwrap_or_else(|_| "no nginx".to_owned());
+    described("cores shared with the load", &nginx)
+}
+
+/// The processor, its number of `cores`, the kernel, what it was measured `beside` and the date.
+pub(crate) fn described(cores: &str, beside: &str) -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
     let model = cpu
         .lines()
         .find_map(|line| line.strip_prefix("model name"))
         .map_or("unknown processor", |rest| rest.trim_start_matches(['\t', ' ', ':']));
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let count = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = read("/proc/sys/kernel/osrelease");
-    let nginx = nginx::version().unwrap_or_else(|_| "no nginx".to_owned());
-    format!(
-        "{model}, {cores} cores shared with the load, Linux {}, {nginx}, {}",
-        kernel.trim(),
-        today()
-    )
+    format!("{model}, {count} {cores}, Linux {}, {beside}, {}", kernel.trim(), today())
 }
 
 /// The date in UTC (civil from days, proleptic Gregorian).
