@@ -156,7 +156,15 @@ impl Shelf {
             ids.extend(name.to_str().and_then(|name| name.parse::<InstanceId>().ok()));
         }
         ids.sort_unstable();
-        ids.into_iter().filter_map(|id| self.kept(id).transpose()).collect()
+        let kept = |id| match self.kept(id) {
+            Ok(kept) => kept,
+            // One that cannot be read must not keep the others from being looked after.
+            Err(error) => {
+                tracing::warn!(instance = %id, %error, "a kept config drive cannot be looked at");
+                None
+            }
+        };
+        Ok(ids.into_iter().filter_map(kept).collect())
     }
 
     fn directory_of(&self, id: InstanceId) -> PathBuf {

@@ -77,7 +77,7 @@ pub enum ReadError {
     #[error("there is no file system of a config drive: neither ISO 9660 nor FAT")]
     Unknown,
     /// It ends too early.
-    #[error("it ends at byte {at}, in the middle of {what}: the image is truncated")]
+    #[error("there is nothing at byte {at}, in the middle of {what}: the image is truncated")]
     Truncated {
         /// What was being read.
         what: &'static str,

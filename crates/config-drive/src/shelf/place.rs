@@ -11,8 +11,9 @@ use std::{
 
 use crate::ConfigDriveError;
 
-/// The hypervisor's user has to come through; names are no secret.
-const DIRECTORY_MODE: u32 = 0o755;
+/// The hypervisor's user has to come through. Nobody else may open it: whoever can, can lock it, and
+/// keep everybody from the drive.
+const DIRECTORY_MODE: u32 = 0o711;
 /// Images have passwords on them. Libvirt gives them to the hypervisor's user when it needs them.
 const FILE_MODE: u32 = 0o640;
 /// What the name of a file has behind it until the file is complete.
@@ -141,6 +142,7 @@ impl Place {
             if !directory.metadata()?.is_dir() {
                 return Ok(None);
             }
+            close_to_others(&directory);
             match lock {
                 Lock::Shared => directory.lock_shared()?,
                 Lock::Exclusive => directory.lock()?,
@@ -172,6 +174,15 @@ impl Drop for Unplaced {
             // Should this fail too, the next one to write here removes it.
             let _ = fs::remove_file(&self.unfinished);
         }
+    }
+}
+
+/// Others than this program make such directories too, for the disk of a machine.
+fn close_to_others(directory: &File) {
+    let Ok(mode) = directory.metadata().map(|metadata| metadata.mode() & 0o7777) else { return };
+    if mode & !DIRECTORY_MODE != 0 {
+        // Whoever does not own it has to live with how its owner wants it.
+        let _ = directory.set_permissions(Permissions::from_mode(mode & DIRECTORY_MODE));
     }
 }
 

@@ -55,8 +55,12 @@ fn a_drive_with_passwords_is_not_everybodys_to_read() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     let directory = kept.path.parent().unwrap();
     assert_eq!(names(directory), ["disk.config", "disk.config.json"]);
-    assert_eq!((mode(&kept.path), mode(directory)), (0o640, 0o755));
+    assert_eq!((mode(&kept.path), mode(directory)), (0o640, 0o711));
     assert_eq!(mode(&directory.join("disk.config.json")), 0o640);
+    // Whoever may open a directory may lock it, and keep everybody else waiting.
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).unwrap();
+    shelf.kept(id).unwrap();
+    assert_eq!(mode(directory), 0o711, "one that somebody else has made");
     let record = fs::read_to_string(directory.join("disk.config.json")).unwrap();
     assert!(!record.contains("S3cr3t") && !format!("{kept:?} {built:?}").contains("S3cr3t"));
 }
@@ -166,6 +170,8 @@ fn other_names_among_the_instances_are_passed_over() {
     fs::create_dir(home.path().join(InstanceId::random().to_string())).unwrap();
     let file = InstanceId::random();
     fs::write(home.path().join(file.to_string()), b"").unwrap();
+    let odd = home.path().join(InstanceId::random().to_string());
+    fs::create_dir_all(odd.join("disk.config.json")).unwrap();
     assert_eq!(shelf.list().unwrap(), [kept]);
     assert_eq!(shelf.kept(file).unwrap(), None);
     assert!(!shelf.remove(file).unwrap() && home.path().join(file.to_string()).exists());

@@ -144,6 +144,10 @@ pub(super) fn refused(doing: &'static str, fault: &str, message: String) -> VSph
             "; the user needs VirtualMachine.Config.AddRemoveDevice and EditDevice on the machine, \
              and Datastore.FileManagement"
         }
+        "InvalidDatastore" | "InvalidDatastorePath" => {
+            "; name the datastore as vSphere does, with --datastore, or leave it out for the one with \
+             the machine's own files"
+        }
         "InvalidPowerState" => {
             "; a CD-ROM drive can be added while the machine is off only: power it off and run \
              this again"

@@ -102,7 +102,14 @@ impl Transport {
     }
 
     fn unreachable(&self, doing: &'static str, error: &ureq::Error) -> VSphereError {
-        VSphereError::Unreachable { doing, server: self.server.clone(), reason: error.to_string() }
+        let mut reason = error.to_string();
+        if reason.contains("CaUsedAsEndEntity") {
+            reason =
+                "its certificate is its own authority, which is not taken for a server's, also \
+                      if it is known: have one made by an authority"
+                    .to_owned();
+        }
+        VSphereError::Unreachable { doing, server: self.server.clone(), reason }
     }
 }
 

@@ -63,7 +63,9 @@ pub(crate) fn write(tree: &Tree, volume: &Volume) -> Result<Image, BuildError> {
             parts.push(((place.sector * SECTOR) as u64, Bytes::clone(contents)));
         }
     }
-    parts.insert(0, (0, bytes.into()));
+    // Boot loaders have nothing in here: a file has a hole in its place.
+    let system = SYSTEM_SECTORS * SECTOR;
+    parts.insert(0, (system as u64, Bytes::from(bytes).slice(system..)));
     Ok(Image::new((layout.sectors * SECTOR) as u64, parts))
 }
 
