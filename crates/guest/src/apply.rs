@@ -81,7 +81,11 @@ pub(crate) fn plan(
             continue;
         }
         match step.plan(machine) {
-            Ok(planned) => lines.extend(planned.iter().map(|line| format!("{name}: {line}"))),
+            Ok(planned) => {
+                lines.extend(planned.iter().map(|line| format!("{name}: {line}")));
+                let refusals = step.refusals(machine);
+                refusals.iter().for_each(|what| summary.fail(format!("{name}: {what}")));
+            }
             Err(error) => {
                 lines.push(format!("{name}: WOULD FAIL: {error}"));
                 summary.fail(format!("{name}: {error}"));
@@ -110,6 +114,7 @@ fn apply_one(
             state.note_for_boot(name, machine.boot.clone().unwrap_or_default());
             summary.applied.push(name.to_owned());
         }
+        Ok(Outcome::Nothing) => return,
         Ok(Outcome::NotUnderstood(what)) => {
             note(&what);
             summary.not_understood.push(format!("{name} ({what})"));

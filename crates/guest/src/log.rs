@@ -9,6 +9,9 @@ use std::{
 /// Seconds of a day.
 const DAY: u64 = 86_400;
 
+/// The first of January 2025, before which this program was not there to be run.
+const FIRST_DAY: u64 = 20_089;
+
 /// Where notes go. Nothing secret is ever noted.
 #[derive(Debug)]
 pub(crate) struct Log {
@@ -48,9 +51,9 @@ impl Log {
     }
 }
 
-/// Days since 1970.
-pub(crate) fn today() -> u64 {
-    seconds() / DAY
+/// Days since 1970; `None` if the clock was never set, as on a machine without one of its own.
+pub(crate) fn today() -> Option<u64> {
+    Some(seconds() / DAY).filter(|day| *day >= FIRST_DAY)
 }
 
 /// Now, like `2026-11-23T12:00:00Z`.

@@ -25,7 +25,7 @@ use crate::{
     settings::{CONFIG, Settings, Sources},
     source::Source,
     state::{DIRECTORY, State},
-    steps::Machine,
+    steps::{Machine, user_data},
 };
 
 /// How the program ends.
@@ -122,6 +122,12 @@ fn carry_out(
     is_early: bool,
 ) -> Exit {
     told_but_not_applied(&documents).iter().for_each(|line| log.note(line));
+    if settings.force {
+        // Should this run fail, the next one is to go on from here and not from what was before.
+        if let Err(error) = State::discard(root, &documents.instance.uuid) {
+            log.note(&error.to_string());
+        }
+    }
     let mut state = recorded(&documents, settings, root, log);
     let machine = Machine { root, log, boot: boot(), is_early };
     let summary = apply(documents, &settings.user, &machine, &mut state);
@@ -287,9 +293,12 @@ fn recorded(documents: &Documents, settings: &Settings, root: &Root, log: &Log) 
         Ok(state) => state.unwrap_or_else(|| State::new(uuid)),
         Err(problem) => {
             log.note(&format!(
-                "the record of what was applied is damaged ({problem}): all is applied again"
+                "the record of what was applied is damaged ({problem}): all is applied again, but \
+                 for a script that was begun"
             ));
-            State::new(uuid)
+            let mut state = State::new(uuid);
+            user_data::note_if_begun(root, &mut state, uuid);
+            state
         }
     }
 }

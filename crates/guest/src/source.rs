@@ -12,6 +12,11 @@ pub(crate) trait Source {
 
     /// A file by its path, like `openstack/latest/meta_data.json`; `None` if there is none.
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SourceError>;
+
+    /// A file that can be done without; `None` as well if it cannot be had soon.
+    fn glance(&self, path: &str) -> Option<Vec<u8>> {
+        self.read(path).ok().flatten()
+    }
 }
 
 /// A source has something that cannot be read.

@@ -12,8 +12,8 @@ use crate::{
 /// Where it is kept.
 pub(crate) const DIRECTORY: &str = "/var/lib/innkeeper-guest";
 
-/// Bytes of a state that are read: a line per injected file, of which there are few.
-const BYTES_MAX: u64 = 1024 * 1024;
+/// Bytes of a state that are read: more than a thousand injected files with the longest paths take.
+const BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// The steps that were done for one instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +77,14 @@ impl State {
         root.place(&path(&self.instance), Missing::Make)?.write(&text, Owned::new(0o600))
     }
 
+    /// Takes the record of `instance` away: all has yet to be done, whatever comes in between.
+    pub(crate) fn discard(root: &Root, instance: &str) -> Result<(), FileError> {
+        match root.place(&path(instance), Missing::Refuse).and_then(|place| place.remove()) {
+            Err(error) if error.is_missing() => Ok(()),
+            removed => removed,
+        }
+    }
+
     /// What is known of a step.
     pub(crate) fn of(&self, step: &str) -> Option<&Record> {
         self.steps.get(step)
@@ -123,11 +131,14 @@ mod tests {
         state.save(&root).unwrap();
         assert_eq!(State::load(&root, "a-1"), Ok(Some(state)));
         assert_eq!(State::load(&root, "a-2"), Ok(None));
+        State::discard(&root, "a-2").unwrap();
         let file = directory.path().join("var/lib/innkeeper-guest/a-1.json");
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         for damage in ["", "{", "{\"instance\": \"b\", \"steps\": {}}"] {
             fs::write(&file, damage).unwrap();
             assert!(State::load(&root, "a-1").is_err(), "{damage}");
         }
+        State::discard(&root, "a-1").unwrap();
+        assert_eq!(State::load(&root, "a-1"), Ok(None));
     }
 }

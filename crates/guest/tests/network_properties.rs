@@ -201,6 +201,7 @@ fn is_interfaces_line(line: &str) -> bool {
         "auto ",
         "iface ",
         "    address ",
+        "    netmask ",
         "    gateway ",
         "    dns-nameservers ",
         "    accept_ra ",

@@ -7,6 +7,10 @@ use serde_json::{Map, Value};
 /// The longest name of an instance that is taken for a file name; a UUID has 36.
 const UUID_BYTES_MAX: usize = 64;
 
+/// Injected files of one instance. Nova's quota is 5 unless its operator raises it; each one is a
+/// line of the record of what was applied.
+const FILES_MAX: usize = 1000;
+
 /// What `meta_data.json` says. Only the instance's id must be right: what is wrong with the rest
 /// is wrong with the step that needs it.
 #[derive(Clone)]
@@ -91,6 +95,9 @@ impl Instance {
         let wrong = || "\"files\" in meta_data.json is not a list of paths".to_owned();
         match self.fields.get("files") {
             None | Some(Value::Null) => Ok(Vec::new()),
+            Some(Value::Array(files)) if files.len() > FILES_MAX => {
+                Err(format!("\"files\" in meta_data.json has more than {FILES_MAX} paths"))
+            }
             Some(Value::Array(files)) => files
                 .iter()
                 .map(|file| {

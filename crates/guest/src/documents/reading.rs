@@ -1,11 +1,14 @@
 //! Reading all that is needed before anything is changed: what is changed may be the way to it.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use serde_json::Value;
 
 use super::{Instance, version::candidates};
 use crate::source::{Source, SourceError};
+
+/// Bytes of all injected files together, which are in memory until they are placed.
+const CONTENTS_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What a source has for this machine. What cannot be read is told to the step that needs it.
 pub(crate) struct Documents {
@@ -75,7 +78,8 @@ pub(crate) fn read(source: &dyn Source) -> Result<Documents, ReadingError> {
         let read = |name: &str| {
             source.read(&format!("openstack/{version}/{name}")).map_err(|e| e.to_string())
         };
-        let has_vendor_data = |name: &&str| read(name).is_ok_and(has_something);
+        let has_vendor_data =
+            |name: &&str| has_something(source.glance(&format!("openstack/{version}/{name}")));
         return Ok(Documents {
             user_data: read("user_data"),
             network_data: read("network_data.json").and_then(|found| parse(found.as_deref())),
@@ -97,26 +101,44 @@ fn parse(document: Option<&[u8]>) -> Result<Option<Value>, String> {
     serde_json::from_slice(document).map_err(|e| format!("network_data.json is not JSON: {e}"))
 }
 
-/// Whether vendor data are more than an empty object.
+/// Whether vendor data are more than an empty object, or one of empty objects: Nova's second document
+/// always names its static part.
 fn has_something(document: Option<Vec<u8>>) -> bool {
     let value = document.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     value.is_some_and(|value| match value {
-        Value::Object(object) => !object.is_empty(),
-        Value::Null => false,
-        _ => true,
+        Value::Object(parts) => !parts.values().all(is_empty),
+        value => !value.is_null(),
     })
 }
 
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty)
+}
+
+/// The contents of each place; of several for one place the last, as if each were written in turn.
 fn contents(source: &dyn Source, files: Vec<(String, String)>) -> Vec<Injected> {
-    let contents = |content_path: &str| {
+    let mut left = CONTENTS_BYTES_MAX;
+    let mut contents = |content_path: &str| {
         let shown = content_path.escape_debug();
         let path = content_place(content_path)
             .ok_or_else(|| format!("its content_path \"{shown}\" is not like /content/0000"))?;
         let found = source.read(&path).map_err(|e| e.to_string())?;
-        found.ok_or_else(|| format!("{path} is not there: its contents are missing"))
+        let found =
+            found.ok_or_else(|| format!("{path} is not there: its contents are missing"))?;
+        left = left.checked_sub(found.len()).ok_or_else(|| {
+            format!(
+                "all files together have more than the {CONTENTS_BYTES_MAX} bytes that are read"
+            )
+        })?;
+        Ok(found)
     };
+    let last: HashMap<String, usize> =
+        files.iter().enumerate().map(|(at, (path, _))| (path.clone(), at)).collect();
     files
         .into_iter()
+        .enumerate()
+        .filter(|(at, (path, _))| last.get(path) == Some(at))
+        .map(|(_, file)| file)
         .map(|(path, content_path)| Injected { contents: contents(&content_path), path })
         .collect()
 }
@@ -184,6 +206,18 @@ mod tests {
         assert_eq!(files[0].contents.as_deref(), Ok(&b"contents"[..]));
         assert!(files[1].contents.as_ref().unwrap_err().contains("0001 is not there"));
         assert!(files[2].contents.as_ref().unwrap_err().contains("is not like"));
+    }
+
+    #[test]
+    fn vendor_data_that_say_nothing_are_not_told() {
+        let said = |text: &str| has_something(Some(text.as_bytes().to_vec()));
+        for nothing in ["{}", "null", r#"{"static": {}}"#, r#"{"static": {}, "x": null}"#, "{"] {
+            assert!(!said(nothing), "{nothing}");
+        }
+        for something in [r#"{"static": {"a": 1}}"#, r#"{"a": ""}"#, r##""#cloud-config""##] {
+            assert!(said(something), "{something}");
+        }
+        assert!(!has_something(None));
     }
 
     #[test]

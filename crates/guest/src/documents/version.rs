@@ -7,6 +7,9 @@ const NEWEST_KNOWN: &str = "2025-04-04";
 /// What is always there.
 const LATEST: &str = "latest";
 
+/// Dated versions that are tried: OpenStack has made fourteen in as many years.
+const DATED_MAX: usize = 32;
+
 /// The versions to try, best first: dated ones up to the newest known, from new to old, and
 /// `latest` where no dated one is good.
 pub(crate) fn candidates(offered: &[String]) -> Vec<String> {
@@ -14,7 +17,7 @@ pub(crate) fn candidates(offered: &[String]) -> Vec<String> {
         offered.iter().filter(|name| is_date(name) && name.as_str() <= NEWEST_KNOWN).collect();
     dated.sort_unstable();
     dated.dedup();
-    dated.into_iter().rev().cloned().chain([LATEST.to_owned()]).collect()
+    dated.into_iter().rev().take(DATED_MAX).cloned().chain([LATEST.to_owned()]).collect()
 }
 
 /// Whether it is like `2012-08-10`; dates of this form are in order as texts.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat},
+    fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat},
     io::Errno,
 };
 
@@ -109,6 +109,12 @@ impl Place {
             return Err(FileError::refused(&self.path, reason));
         }
         Ok(Some((bytes, stat)))
+    }
+
+    /// Takes the file away.
+    pub(crate) fn remove(&self) -> Result<(), FileError> {
+        unlinkat(&self.directory, &*self.name, AtFlags::empty())
+            .map_err(|e| FileError::system("remove", &self.path, e))
     }
 
     /// Opens it for adding at its end, making it with mode 0600 if it is not there.

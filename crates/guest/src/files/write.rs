@@ -65,9 +65,11 @@ impl Place {
             return Err(failed(error));
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        openat(self.directory(), ".", flags, Mode::empty())
-            .and_then(fsync)
-            .map_err(|e| failed(e.into()))
+        match openat(self.directory(), ".", flags, Mode::empty()).and_then(fsync) {
+            // File systems without this write names in their own time.
+            Ok(()) | Err(Errno::INVAL | Errno::NOSYS) => Ok(()),
+            Err(error) => Err(failed(error.into())),
+        }
     }
 
     /// Writes the file; one that is there keeps its owner and mode, a new one is root's.

@@ -54,18 +54,27 @@ pub fn set_up_link_local() -> Result<Vec<Interface>, NetworkError> {
     let interfaces = interfaces()?;
     let open = |source| NetworkError::Kernel { doing: "reach the kernel".to_owned(), source };
     let mut kernel = Netlink::open().map_err(open)?;
-    for interface in &interfaces {
-        let doing =
-            |source| NetworkError::Kernel { doing: format!("set {} up", interface.name), source };
-        set_up(&mut kernel, interface.index).map_err(doing)?;
+    // One that cannot be up, as one that is being taken away, keeps no other from being it.
+    let (mut up, mut failed) = (Vec::new(), None);
+    for interface in interfaces {
+        match set_up(&mut kernel, interface.index) {
+            Ok(()) => up.push(interface),
+            Err(source) => {
+                let doing = format!("set {} up", interface.name);
+                failed.get_or_insert(NetworkError::Kernel { doing, source });
+            }
+        }
+    }
+    if let Some(error) = failed.filter(|_| up.is_empty()) {
+        return Err(error);
     }
     let deadline = Instant::now() + LINK_LOCAL_DEADLINE;
     loop {
         let doing = |source| NetworkError::Kernel { doing: "list addresses".to_owned(), source };
         let usable = usable_link_local(&mut kernel).map_err(doing)?;
-        if interfaces.iter().all(|one| usable.contains(&one.index)) || Instant::now() >= deadline {
+        if up.iter().all(|one| usable.contains(&one.index)) || Instant::now() >= deadline {
             let has_one = |one: &Interface| usable.contains(&one.index);
-            return Ok(interfaces.into_iter().filter(has_one).collect());
+            return Ok(up.into_iter().filter(has_one).collect());
         }
         thread::sleep(LINK_LOCAL_INTERVAL);
     }

@@ -66,6 +66,14 @@ impl Prefix {
             && Self { address, length: self.length }.network() == self.network()
     }
 
+    /// Its mask as IPv4 has it, or the length of IPv6, which has no masks.
+    pub(super) fn mask(self) -> String {
+        match self.address {
+            IpAddr::V4(_) => Ipv4Addr::from_bits(mask_v4(self.length)).to_string(),
+            IpAddr::V6(_) => self.length.to_string(),
+        }
+    }
+
     /// Where packets to all go, unless the network is too small to have that, or IPv6.
     pub(super) fn broadcast(self) -> Option<Ipv4Addr> {
         match self.address {

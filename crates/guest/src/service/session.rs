@@ -20,6 +20,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest pause that a service may ask for.
 const LONGEST_ASKED_PAUSE: Duration = Duration::from_secs(15);
 
+/// How long is waited for a document that is only looked at: the machine's keys wait meanwhile.
+const GLANCE_PATIENCE: Duration = Duration::from_secs(5);
+
 /// A service that is there.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -95,8 +98,8 @@ impl Service {
         }
     }
 
-    fn fetch(&self, path: &str) -> Result<Option<Vec<u8>>, ServiceError> {
-        let deadline = Instant::now() + self.patience;
+    fn fetch(&self, path: &str, patience: Duration) -> Result<Option<Vec<u8>>, ServiceError> {
+        let deadline = Instant::now() + patience;
         let mut pause = FIRST_PAUSE;
         loop {
             let (problem, asked) = match ask(&self.endpoint, path, deadline) {
@@ -128,7 +131,12 @@ impl Source for Service {
     }
 
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
-        Ok(self.fetch(&format!("/{path}"))?)
+        Ok(self.fetch(&format!("/{path}"), self.patience)?)
+    }
+
+    fn glance(&self, path: &str) -> Option<Vec<u8>> {
+        let patience = self.patience.min(GLANCE_PATIENCE);
+        self.fetch(&format!("/{path}"), patience).ok().flatten()
     }
 }
 

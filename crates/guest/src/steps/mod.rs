@@ -7,7 +7,7 @@ mod injected_file;
 mod network;
 mod root_password;
 mod ssh_keys;
-mod user_data;
+pub(crate) mod user_data;
 mod user_data_kind;
 mod wrong;
 
@@ -44,6 +44,8 @@ pub(crate) enum Outcome {
     NotUnderstood(String),
     /// It is not to be done in this run, but in a later one.
     Later(String),
+    /// There was nothing to do.
+    Nothing,
 }
 
 /// Something that is applied once per instance.
@@ -53,6 +55,11 @@ pub(crate) trait Step {
 
     /// What would be done, a line each. Nothing is changed.
     fn plan(&self, machine: &Machine<'_>) -> Result<Vec<String>, StepError>;
+
+    /// What of the plan would fail while the rest is done, a line each. It is in the plan too.
+    fn refusals(&self, _machine: &Machine<'_>) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Does it. Doing it again does no harm, unless the step notes its start in `state`.
     fn apply(&self, machine: &Machine<'_>, state: &mut State) -> Result<Outcome, StepError>;
@@ -82,10 +89,10 @@ pub(crate) fn steps(documents: Documents, user: &str) -> Vec<Box<dyn Step>> {
         .host_name()
         .map(|name| name.map(|name| Box::new(host_name::HostName::new(name)) as Box<dyn Step>));
     add(host_name::NAME, host_name);
-    let keys = instance.keys().map(|keys| {
-        let some = (!keys.is_empty()).then(|| ssh_keys::SshKeys::new(user, keys));
-        some.map(|keys| Box::new(keys) as Box<dyn Step>)
-    });
+    // Without keys too: those of an earlier instance of the image's are taken out.
+    let keys = instance
+        .keys()
+        .map(|keys| Some(Box::new(ssh_keys::SshKeys::new(user, keys)) as Box<dyn Step>));
     add(ssh_keys::NAME, keys);
     let password = instance.admin_pass().map(|password| {
         password.map(|text| {

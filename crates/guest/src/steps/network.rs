@@ -42,6 +42,11 @@ impl Step for Network {
         Ok(self.plan()?.describe())
     }
 
+    fn refusals(&self, machine: &Machine<'_>) -> Vec<String> {
+        let plan = machine.root.is_live().then(|| self.plan().ok()).flatten();
+        plan.iter().flat_map(Plan::refusals).map(ToString::to_string).collect()
+    }
+
     fn apply(&self, machine: &Machine<'_>, _state: &mut State) -> Result<Outcome, StepError> {
         // The interfaces that the document names are those of the machine itself.
         if !machine.root.is_live() {
@@ -50,6 +55,8 @@ impl Step for Network {
         await_names(machine.log);
         let plan = self.plan()?;
         if plan.describe().is_empty() {
+            // What was written for an earlier instance would give this one its addresses.
+            plan.persist(machine.root.path())?;
             return Ok(Outcome::Done(vec!["there is nothing to configure".to_owned()]));
         }
         let mut errors: Vec<StepError> =
@@ -140,6 +147,23 @@ const fn later() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{files::Root, log::Log};
+
+    #[test]
+    fn a_plan_tells_what_it_would_refuse() {
+        let step = Network::new(serde_json::json!({
+            "links": [{"id": "l0", "type": "phy", "ethernet_mac_address": "02:00:00:00:00:ff"}],
+            "networks": [],
+            "services": [],
+        }));
+        let elsewhere = tempfile::tempdir().unwrap();
+        for (path, refusals) in [(Path::new("/"), 1), (elsewhere.path(), 0)] {
+            let root = Root::open(path).unwrap();
+            let machine = Machine { root: &root, log: &Log::silent(), boot: None, is_early: false };
+            assert_eq!(step.refusals(&machine).len(), refusals, "{}", path.display());
+            assert_eq!(Step::plan(&step, &machine).unwrap().len(), 1);
+        }
+    }
 
     #[test]
     fn a_networkd_that_is_not_enabled_reads_nothing() {

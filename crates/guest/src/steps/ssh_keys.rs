@@ -59,6 +59,24 @@ impl SshKeys {
     fn account(&self, root: &Root) -> Result<Account, StepError> {
         account(root, &self.user)
     }
+
+    /// The file with the keys of an earlier instance, and what stays of it without them. A user
+    /// whose file cannot be ours has none of those.
+    fn earlier(&self, root: &Root) -> Result<Option<(Place, Vec<u8>, Owned)>, StepError> {
+        let Ok(account) = self.account(root) else { return Ok(None) };
+        let path = format!("{}/.ssh/authorized_keys", account.home);
+        let Ok(home) = root.directory(&account.home, Missing::Refuse) else { return Ok(None) };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Ok(ssh) = openat(&home, ".ssh", flags, Mode::empty()) else { return Ok(None) };
+        let place = Place::new(ssh, "authorized_keys".to_owned(), path);
+        let (bytes, stat) = match place.read(KEYS_BYTES_MAX) {
+            Ok(Some(found)) => found,
+            Ok(None) | Err(FileError::Refused { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let text = merged(&bytes, &[]);
+        Ok((text != bytes).then(|| (place, text, Owned::like(&stat))))
+    }
 }
 
 impl Step for SshKeys {
@@ -67,6 +85,10 @@ impl Step for SshKeys {
     }
 
     fn plan(&self, machine: &Machine<'_>) -> Result<Vec<String>, StepError> {
+        if self.keys.is_empty() {
+            let earlier = self.earlier(machine.root)?;
+            return Ok(earlier.iter().map(|(place, ..)| taken_out(place)).collect());
+        }
         let account = self.account(machine.root)?;
         let (good, mut lines, bad) = self.sorted();
         if !good.is_empty() {
@@ -83,6 +105,13 @@ impl Step for SshKeys {
     }
 
     fn apply(&self, machine: &Machine<'_>, _state: &mut State) -> Result<Outcome, StepError> {
+        if self.keys.is_empty() {
+            let Some((place, text, owned)) = self.earlier(machine.root)? else {
+                return Ok(Outcome::Nothing);
+            };
+            place.write(&text, owned)?;
+            return Ok(Outcome::Done(vec![taken_out(&place)]));
+        }
         let account = self.account(machine.root)?;
         let (good, mut done, bad) = self.sorted();
         if !good.is_empty() {
@@ -117,6 +146,10 @@ impl Step for SshKeys {
         }
         StepError::of_all(bad).map(|()| Outcome::Done(done))
     }
+}
+
+fn taken_out(place: &Place) -> String {
+    format!("the keys of an earlier instance are taken out of {}", place.path())
 }
 
 /// Reads a user from `/etc/passwd`.

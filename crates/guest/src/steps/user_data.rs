@@ -5,7 +5,7 @@ use std::{
     fmt, io,
     io::Read as _,
     os::fd::AsFd as _,
-    process::{Command, ExitStatus, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use flate2::read::MultiGzDecoder;
@@ -61,10 +61,10 @@ impl UserData {
     }
 
     fn path(&self) -> String {
-        format!("{DIRECTORY}/{}.user-data", self.instance)
+        path(&self.instance)
     }
 
-    fn run(&self, machine: &Machine<'_>) -> io::Result<ExitStatus> {
+    fn start(&self, machine: &Machine<'_>) -> io::Result<Child> {
         // The log itself, not a pipe: what the script leaves running may go on writing to it, and
         // nobody waits for that.
         let output = || match machine.log.file() {
@@ -78,7 +78,21 @@ impl UserData {
             .current_dir("/")
             .env_clear()
             .envs([("PATH", PATH), ("HOME", "/root"), ("INSTANCE_ID", &self.instance)])
-            .status()
+            .spawn()
+    }
+}
+
+/// Where the script of an instance is, from which it is run.
+fn path(instance: &str) -> String {
+    format!("{DIRECTORY}/{instance}.user-data")
+}
+
+/// Notes that the script was begun if it is where it is run from: what is known where the record
+/// is lost.
+pub(crate) fn note_if_begun(root: &Root, state: &mut State, instance: &str) {
+    let existing = root.place(&path(instance), Missing::Refuse).and_then(|p| p.replaceable());
+    if matches!(existing, Ok(Some(_))) {
+        state.note(NAME, Progress::Started, None);
     }
 }
 
@@ -117,8 +131,8 @@ impl Step for UserData {
             return Err(error.into());
         }
         machine.log.note(&format!("{NAME}: running {}", self.path()));
-        let status = match self.run(machine) {
-            Ok(status) => status,
+        let mut script = match self.start(machine) {
+            Ok(script) => script,
             Err(error) => {
                 state.forget(NAME);
                 return Err(StepError::Refused(format!(
@@ -128,9 +142,13 @@ impl Step for UserData {
                 )));
             }
         };
-        let ended = status.to_string();
+        // Who started this program may have had the kernel forget how children end.
+        let (ended, is_success) = match script.wait() {
+            Ok(status) => (status.to_string(), status.success()),
+            Err(error) => (format!("an end that nobody knows ({error})"), false),
+        };
         state.note(NAME, Progress::Started, Some(ended.clone()));
-        if status.success() {
+        if is_success {
             return Ok(Outcome::Done(vec![format!("{} ran: {ended}", self.path())]));
         }
         Err(StepError::Refused(format!(

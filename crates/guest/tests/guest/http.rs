@@ -15,6 +15,9 @@ pub(crate) struct Service {
 }
 
 impl Service {
+    /// A document that the service fails to make.
+    pub(crate) const FAILS: &str = "\0";
+
     pub(crate) fn start(documents: &[(&str, &str)], failures: usize) -> Self {
         Self::listen(TcpListener::bind("127.0.0.1:0").unwrap(), documents, failures)
     }
@@ -47,7 +50,11 @@ impl Service {
                     failures -= 1;
                     ("503 Service Unavailable\r\nRetry-After: 0", "")
                 } else {
-                    documents.get(&path).map_or(("404 Not Found", ""), |text| ("200 OK", text))
+                    match documents.get(&path).map(String::as_str) {
+                        Some(Self::FAILS) => ("500 Internal Server Error", ""),
+                        Some(text) => ("200 OK", text),
+                        None => ("404 Not Found", ""),
+                    }
                 };
                 let length = body.len();
                 let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}");

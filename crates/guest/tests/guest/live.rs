@@ -113,6 +113,40 @@ fn a_script_that_reboots_the_machine_does_so_once() {
 }
 
 #[test]
+fn a_script_is_not_begun_again_where_its_record_is_damaged() {
+    let machine = Machine::new();
+    let device = with_script(&machine, "#!/bin/sh\necho x >>/var/ran\n");
+    live_on(&machine, "", &device, "").expect(0, &["applied: user data"]);
+    machine.put(&format!("var/lib/innkeeper-guest/{UUID}.json"), "{\"instance\":");
+    live_on(&machine, "", &device, "")
+        .expect(0, &["is damaged", "applied before: user data (begun at ", "--force"]);
+    assert_eq!(machine.read("var/ran"), "x\n");
+}
+
+#[test]
+fn a_script_is_not_begun_again_where_nobody_hears_of_its_end() {
+    let machine = Machine::new();
+    let device = with_script(&machine, "#!/bin/sh\necho x >>/var/ran\n");
+    for words in ["an end that nobody knows", "applied before: user data (begun at "] {
+        // The kernel then forgets children as they end.
+        let script = r#"mount --bind "$1/etc" /etc
+            mount --bind "$1/var" /var
+            exec env --ignore-signal=CHLD "$2" --device "$3""#;
+        fs::create_dir_all(machine.path("var")).unwrap();
+        let output = Command::new("unshare")
+            .args(["--mount", "--uts", "--net", "sh", "-ec", script, "sh"])
+            .arg(machine.root())
+            .arg(env!("CARGO_BIN_EXE_innkeeper-guest"))
+            .arg(&device)
+            .output()
+            .unwrap();
+        let said = Ended::of(&output).err;
+        assert!(said.contains(words), "{said}");
+    }
+    assert_eq!(machine.read("var/ran"), "x\n", "it ran twice");
+}
+
+#[test]
 fn a_script_that_cannot_be_started_is_tried_again() {
     let machine = Machine::new();
     let device = with_script(&machine, "#!/var/interpreter\necho x >>/var/ran\n");
@@ -182,6 +216,17 @@ fn the_network_is_there_at_once_and_again_after_a_reboot() {
     machine.put(&record, &machine.read(&record).replace(boot, "an earlier boot"));
     let again = live_on(&machine, interface, &device, show);
     again.expect(0, &["10.77.0.5/24", "network (again, after a reboot)"]);
+}
+
+#[test]
+fn the_network_of_an_earlier_instance_goes_where_the_next_has_none() {
+    let machine = Machine::new();
+    let stale = "etc/network/interfaces.d/50-innkeeper";
+    machine.put(stale, "iface eth0 inet static\n    address 10.0.0.5/24\n");
+    let network = json!({"links": [], "networks": [], "services": []}).to_string();
+    let device = machine.drive(&json!({"uuid": UUID}), &[("network_data.json", &network)]);
+    live_on(&machine, "", &device, "").expect(0, &["there is nothing to configure"]);
+    assert!(!machine.path(stale).exists(), "two machines would have one address");
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! Everything from the metadata service.
 
-use std::{fs, net::TcpListener};
+use std::{
+    fs,
+    net::TcpListener,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
@@ -56,6 +60,22 @@ fn a_service_that_never_answers_is_given_up() {
     machine.run(&args).expect(3, &["no metadata service answered within 1 s", &url]);
     drop(listener);
     machine.run(&args).expect(3, &["could not connect"]);
+}
+
+#[test]
+fn what_is_only_looked_at_is_not_waited_for() {
+    let machine = Machine::new();
+    let begun = Instant::now();
+    let documents = [
+        ("/openstack", "2018-08-27\n"),
+        ("/openstack/2018-08-27/meta_data.json", r#"{"uuid": "a", "hostname": "b"}"#),
+        ("/openstack/2018-08-27/vendor_data.json", Service::FAILS),
+        ("/openstack/2018-08-27/vendor_data2.json", Service::FAILS),
+    ];
+    let service = Service::start(&documents, 0);
+    let args = ["--source", "service", "--service", &service.url(), "--service-wait", "600"];
+    machine.run(&args).expect(0, &["summary: applied: host name"]);
+    assert!(begun.elapsed() < Duration::from_secs(60), "the vendor's failure costs the boot");
 }
 
 #[test]

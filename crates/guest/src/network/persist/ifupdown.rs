@@ -86,7 +86,9 @@ fn stanza(text: &mut String, device: &Device, family: &str, method: &str) {
             // ifupdown fails on an address that is there already, as it is after `Plan::apply`.
             option(format_args!("pre-up ip {version} address flush dev {name} scope global"));
             if let Some(address) = addresses.next() {
-                option(format_args!("address {address}"));
+                // busybox's ifup understands no prefix behind the address, and for IPv4 no length.
+                option(format_args!("address {}", address.address()));
+                option(format_args!("netmask {}", address.mask()));
             }
             if !ipv4 {
                 option(format_args!("accept_ra 0"));

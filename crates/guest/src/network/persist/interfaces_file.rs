@@ -98,15 +98,18 @@ pub(super) fn put_block(root: &Path, block: Option<&str>) -> Result<Option<PathB
     Ok(block.map(|_| path))
 }
 
+/// A block without its end loses its first line only: whose the lines behind it are is not known.
 fn without_block(text: &str) -> String {
-    let mut kept = String::new();
-    let mut is_inside = false;
-    for line in text.split_inclusive('\n') {
-        match line.trim_end() {
-            BEGIN => is_inside = true,
-            END if is_inside => is_inside = false,
-            _ if is_inside => {}
-            _ => kept.push_str(line),
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let is = |line: &str, marker: &str| line.trim_end() == marker;
+    let mut kept = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(&line) = lines.get(at) {
+        at += 1;
+        if !is(line, BEGIN) {
+            kept.push_str(line);
+        } else if let Some(end) = lines[at..].iter().position(|line| is(line, END)) {
+            at += end + 1;
         }
     }
     kept
@@ -137,4 +140,19 @@ fn reads_folder(line: &str) -> bool {
         _ => None,
     };
     matches!(folder, Some("/etc/network/interfaces.d" | "interfaces.d"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unfinished_block_loses_nothing() {
+        let theirs = "auto lo\niface lo inet loopback\n";
+        let whole = format!("{theirs}{BEGIN}\nauto eth0\n{END}\nauto eth1\n");
+        assert_eq!(without_block(&whole), format!("{theirs}auto eth1\n"));
+        let unfinished = format!("{theirs}{BEGIN}\nauto eth1\n");
+        assert_eq!(without_block(&unfinished), format!("{theirs}auto eth1\n"));
+        assert_eq!(without_block(theirs), theirs);
+    }
 }
