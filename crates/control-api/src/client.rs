@@ -14,8 +14,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use crate::connection::ControlAddress;
 use crate::{
-    Changeable, ControlError, ErrorBody, ErrorCode, GUEST_REASON_HEADER, GuestPassword, Resource,
-    RouterInterface, Written,
+    Changeable, ConfigDrive, ControlError, ErrorBody, ErrorCode, GUEST_REASON_HEADER,
+    GuestPassword, KeepConfigDrive, Resource, RouterInterface, Written,
     connection::{Connections, ExchangeError, RawAnswer},
     resource::SEGMENT,
     routes,
@@ -213,6 +213,38 @@ impl Client {
     pub async fn port_owner_lookup(&self, origin: &Origin) -> Result<PortOwner, ControlError> {
         let body = self.call(Method::POST, routes::NETWORK_VIEW_LOOKUP, Some(origin), true).await?;
         self.parse(&body)
+    }
+
+    /// Keeps a config drive for an instance, and says which.
+    pub async fn config_drive_keep(
+        &self,
+        instance: InstanceId,
+        wanted: &KeepConfigDrive,
+    ) -> Result<ConfigDrive, ControlError> {
+        let path = routes::INSTANCE_CONFIG_DRIVE.replace("{id}", &instance.to_string());
+        self.json(Method::PUT, &path, Some(wanted)).await
+    }
+
+    /// The image of the kept config drive.
+    pub async fn config_drive_kept(&self, instance: InstanceId) -> Result<Bytes, ControlError> {
+        let path = routes::INSTANCE_CONFIG_DRIVE_IMAGE.replace("{id}", &instance.to_string());
+        self.call(Method::GET, &path, None::<&()>, true).await
+    }
+
+    /// The image of a config drive that is made for this answer in `format`, with random bytes made
+    /// of `seed` if there is one.
+    pub async fn config_drive_build(
+        &self,
+        instance: InstanceId,
+        format: &str,
+        seed: Option<&str>,
+    ) -> Result<Bytes, ControlError> {
+        let path = routes::INSTANCE_CONFIG_DRIVE_IMAGE.replace("{id}", &instance.to_string());
+        let mut target = format!("{path}?format={}", utf8_percent_encode(format, SEGMENT));
+        if let Some(seed) = seed {
+            target.push_str(&format!("&seed={}", utf8_percent_encode(seed, SEGMENT)));
+        }
+        self.call(Method::GET, &target, None::<&()>, true).await
     }
 
     /// What hosts are to bring up. With `after`, waits up to `wait` (at most

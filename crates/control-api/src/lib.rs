@@ -5,6 +5,7 @@
 //! made from it.
 
 mod client;
+mod config_drive;
 mod connection;
 mod error;
 mod openapi;
@@ -13,6 +14,7 @@ pub mod routes;
 mod written;
 
 pub use client::{Client, ControlAddress, GuestAnswer, ListFilter};
+pub use config_drive::{ConfigDrive, KeepConfigDrive};
 pub use error::{ControlError, ErrorBody, ErrorCode, ErrorDetail};
 pub use openapi::openapi_document;
 pub use resource::{Changeable, KeyPairId, Resource, RouterInterface};

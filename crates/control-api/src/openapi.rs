@@ -64,6 +64,8 @@ pub fn openapi_document() -> Value {
     model::MetadataProvider,
     crate::Written<model::Instance>,
     crate::GuestPassword,
+    crate::KeepConfigDrive,
+    crate::ConfigDrive,
     model::NewInstance,
     model::InstanceChange,
     model::Origin,
@@ -130,6 +132,11 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
         Operation::InstanceMetadata => {
             in_query("path", true, &text, "for example /openstack/latest/meta_data.json");
         }
+        Operation::InstanceConfigDriveImage => {
+            let formats = json!({"type": "string", "enum": ["iso9660", "vfat", "vhd"]});
+            in_query("format", false, &formats, "make one now in this format, and keep nothing");
+            in_query("seed", false, &text, "with format: what its random bytes are made of");
+        }
         Operation::TopologyFetch => {
             let number = json!({"type": "integer", "minimum": 0});
             in_query("after", false, &number, "wait for a generation that differs from this one");
@@ -162,7 +169,7 @@ fn parameter(
 
 fn success_status(answer: Answer) -> &'static str {
     match answer {
-        Answer::One(_) | Answer::Many(_) | Answer::Document => "200",
+        Answer::One(_) | Answer::Many(_) | Answer::Image | Answer::Document => "200",
         Answer::Created(_) => "201",
         Answer::Nothing => "204",
         // The guest's own status, whatever it is, unless it is one of ErrorBody.
@@ -178,6 +185,10 @@ fn success(answer: Answer) -> Value {
             json_response("All of them", &json!({"type": "array", "items": reference(name)}))
         }
         Answer::Document => json_response("This document", &json!({"type": "object"})),
+        Answer::Image => json!({
+            "description": "The image",
+            "content": {"application/octet-stream": {}},
+        }),
         Answer::Nothing => json!({"description": "Done"}),
         Answer::Guest => json!({
             "description": "Status, content type and body as the guest would get them; other \

@@ -24,6 +24,8 @@ pub enum Answer {
     Nothing,
     /// Whatever the guest would be answered, byte for byte.
     Guest,
+    /// 200 with the bytes of a drive image.
+    Image,
     /// 200 with the OpenAPI document.
     Document,
 }
@@ -109,6 +111,8 @@ paths! {
     INSTANCE = "/v1/instances/{id}";
     INSTANCE_METADATA = "/v1/instances/{id}/metadata";
     INSTANCE_PASSWORD = "/v1/instances/{id}/password";
+    INSTANCE_CONFIG_DRIVE = "/v1/instances/{id}/config-drive";
+    INSTANCE_CONFIG_DRIVE_IMAGE = "/v1/instances/{id}/config-drive/image";
     METADATA_PROVIDERS = "/v1/metadata-providers";
     METADATA_PROVIDER_NETWORK = "/v1/metadata-providers/{provider}/networks/{network_id}";
     NETWORK_VIEW_LOOKUP = "/v1/network-view/lookup";
@@ -180,6 +184,9 @@ endpoints! {
     InstanceMetadata GET INSTANCE_METADATA Admin () Guest, "Show what the guest would be served";
     InstancePasswordFetch GET INSTANCE_PASSWORD Admin () One("GuestPassword"), "Show the password that the guest posted, as encrypted by it";
     InstancePasswordClear DELETE INSTANCE_PASSWORD Admin () Nothing, "Forget the guest's password, so that it may post another";
+
+    InstanceConfigDriveKeep PUT INSTANCE_CONFIG_DRIVE Admin ("KeepConfigDrive") One("ConfigDrive"), "Keep a config drive for an instance: the one that is kept if it is current, else a new one";
+    InstanceConfigDriveImage GET INSTANCE_CONFIG_DRIVE_IMAGE Admin () Image, "Read the kept config drive, or with `format` one that is made for this answer";
 
     InstanceImport POST INSTANCE_IMPORT Admin ("ImportedInstance") One("Instance"), "Take over an instance of Nova's; again to replace it";
 

@@ -8,10 +8,13 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::Full;
+use innkeeper_config_drive::ConfigDriveError;
 use innkeeper_control_api::{ErrorBody, ErrorCode, ErrorDetail};
 use innkeeper_model::{Invalid, LookupRefusal};
 use innkeeper_store::StoreError;
 use innkeeper_wire::Reason;
+
+use crate::config_drives::ConfigDrivesError;
 
 /// An answer that is no success.
 #[derive(Debug)]
@@ -82,6 +85,34 @@ impl From<StoreError> for Failure {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, message)
             }
         }
+    }
+}
+
+impl From<ConfigDrivesError> for Failure {
+    fn from(error: ConfigDrivesError) -> Self {
+        let message = error.to_string();
+        let (status, code) = match error {
+            ConfigDrivesError::Store(error) => return error.into(),
+            ConfigDrivesError::NoInstance(_) | ConfigDrivesError::NotKept(_) => {
+                (StatusCode::NOT_FOUND, ErrorCode::NotFound)
+            }
+            ConfigDrivesError::NotWanted(_) => (StatusCode::CONFLICT, ErrorCode::Conflict),
+            ConfigDrivesError::Drive(
+                ConfigDriveError::Contents(_)
+                | ConfigDriveError::Tree(_)
+                | ConfigDriveError::Image(_),
+            ) => (StatusCode::CONFLICT, ErrorCode::Conflict),
+            ConfigDrivesError::Busy | ConfigDrivesError::VendorData(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable)
+            }
+            ConfigDrivesError::Drive(_)
+            | ConfigDrivesError::Entropy(_)
+            | ConfigDrivesError::Panicked => {
+                tracing::error!(target: "control", error = %message, "there is no config drive");
+                (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal)
+            }
+        };
+        Self::new(status, code, message)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Instances apart from what all resources have in common: a write that Nova allows is allowed, and
-//! what its guest would not understand is said; and the password that a guest posts.
+//! what its guest would not understand is said; the config drive that comes and goes with it; and the
+//! password that a guest posts.
 
 use std::collections::HashMap;
 
@@ -9,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, header};
+use innkeeper_config_drive::is_required;
 use innkeeper_control_api::{GuestPassword, Resource, Written};
 use innkeeper_model::{
     Device, Instance, InstanceChange, InstanceId, NewInstance, PowerState, UserData,
@@ -31,6 +33,7 @@ pub(crate) async fn create(
     warnings.extend(of_tags(disks.chain(tags_of(&new.devices))));
     let has_hostname = new.hostname.is_some();
     let resource = shared.store.instance_create(new).await?;
+    warnings.extend(of_drive(&resource, shared.drives.setup().force));
     if !has_hostname {
         warnings.extend(of_name(&resource));
     }
@@ -46,7 +49,8 @@ pub(crate) async fn update(
     let mut warnings = of_user_data(change.user_data.as_ref()).await;
     warnings.extend(of_tags(change.devices.iter().flat_map(|devices| tags_of(devices))));
     let new_user_data = change.user_data.is_some();
-    let resource = shared.store.instance_update(id, change).await?;
+    let force = shared.drives.setup().force;
+    let resource = shared.store.instance_update_forcing(id, change, force).await?;
     if new_user_data && resource.power_state == PowerState::Running {
         warnings.push(
             "user data: the instance runs; guests read it when they boot, and cloud-init acts on \
@@ -55,6 +59,19 @@ pub(crate) async fn update(
         );
     }
     Ok(Json(Written { resource, warnings }))
+}
+
+/// With its config drive.
+pub(crate) async fn delete(
+    State(shared): State<Shared>,
+    Id(id): Id<InstanceId>,
+) -> Result<StatusCode, Failure> {
+    shared.store.instance_delete(id).await?;
+    if let Err(error) = shared.drives.clear_away(id).await {
+        // The instance is gone; whoever follows changes tries again, and says so.
+        tracing::debug!(target: "control", instance = %id, %error, "a config drive is left");
+    }
+    Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn password(
@@ -86,6 +103,22 @@ async fn of_user_data(user_data: Option<&UserData>) -> Vec<String> {
             vec!["user data: could not be checked; the control API's log says more".to_owned()]
         }
     }
+}
+
+/// What only a config drive carries is lost without one.
+fn of_drive(instance: &Instance, force: bool) -> Option<String> {
+    let what = match (instance.personality.is_empty(), instance.admin_password.is_some()) {
+        (false, true) => "files and the administrator's password reach the guest",
+        (false, false) => "files reach the guest",
+        (true, true) => "the administrator's password reaches the guest",
+        (true, false) => return None,
+    };
+    (!is_required(instance, force)).then(|| {
+        format!(
+            "config_drive: {what} on a config drive only, and this instance has none; give \
+             --config-drive true (field config_drive)"
+        )
+    })
 }
 
 fn of_name(instance: &Instance) -> Option<String> {

@@ -5,6 +5,7 @@
 //! do what; on TCP a token does.
 
 mod access;
+mod config_drives;
 mod failure;
 mod guest;
 mod hosts;
@@ -17,4 +18,5 @@ mod serve;
 mod stored;
 mod user_data;
 
+pub use config_drives::{ConfigDrives, ConfigDrivesSetup};
 pub use serve::Control;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     access::guard,
+    config_drives::{self, ConfigDrives},
     failure::Failure,
     guest::{self, GuestDoor},
     hosts, imported, instances, resources as at,
@@ -30,6 +31,7 @@ const PATH_CHARS_MAX: usize = 128;
 pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) guest: GuestDoor,
+    pub(crate) drives: ConfigDrives,
     pub(crate) stop: CancellationToken,
 }
 
@@ -100,10 +102,12 @@ fn handler(operation: Operation) -> MethodRouter<Shared> {
         Op::InstanceCreate => post(instances::create),
         Op::InstanceFetch => get(at::fetch::<Instance>),
         Op::InstanceUpdate => patch(instances::update),
-        Op::InstanceDelete => delete(at::delete::<Instance>),
+        Op::InstanceDelete => delete(instances::delete),
         Op::InstanceMetadata => get(guest::metadata),
         Op::InstancePasswordFetch => get(instances::password),
         Op::InstancePasswordClear => delete(instances::password_clear),
+        Op::InstanceConfigDriveKeep => put(config_drives::keep),
+        Op::InstanceConfigDriveImage => get(config_drives::image),
         Op::InstanceImport => post(imported::import),
         Op::MetadataProviderList => get(imported::providers),
         Op::MetadataProviderAddNetwork => put(imported::add_network),

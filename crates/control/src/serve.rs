@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     access::Caller,
+    config_drives::ConfigDrives,
     failure::Failure,
     guest::GuestDoor,
     router::{self, Shared},
@@ -44,9 +45,15 @@ impl fmt::Debug for Control {
 }
 
 impl Control {
-    /// Serves `store`, and through `guest` what guests would be served, until `stop`.
-    pub fn new<G: NextHop<Identity>>(store: Store, guest: Arc<G>, stop: CancellationToken) -> Self {
-        let shared = Shared { store, guest: GuestDoor::new(guest), stop: stop.clone() };
+    /// Serves `store`, through `guest` what guests would be served, and `drives`, until `stop`.
+    pub fn new<G: NextHop<Identity>>(
+        store: Store,
+        guest: Arc<G>,
+        drives: ConfigDrives,
+        stop: CancellationToken,
+    ) -> Self {
+        let guest = GuestDoor::new(guest);
+        let shared = Shared { store, guest, drives, stop: stop.clone() };
         Self { router: router::router(shared), stop }
     }
 

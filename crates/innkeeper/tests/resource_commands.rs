@@ -9,9 +9,12 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
-use innkeeper_control::Control;
+use innkeeper_config_drive::{Recipe, Shelf};
+use innkeeper_control::{ConfigDrives, ConfigDrivesSetup, Control};
+use innkeeper_documents::Settings;
 use innkeeper_model::{Identity, NewProject};
 use innkeeper_store::{Store, StoreError, StoreLocation};
+use innkeeper_vendor_data::CurrentSettings;
 use innkeeper_wire::{
     GuestRequest, GuestResponse, NextHop, Reason,
     unix_socket::{PeerPolicy, bind_unix},
@@ -53,7 +56,15 @@ impl Operator {
                 NewProject { id: None, name: "default".to_owned(), description: String::new() };
             let made = store.project_create(default).await;
             assert!(matches!(made, Ok(_) | Err(StoreError::Conflict { .. })), "{made:?}");
-            let control = Control::new(store, Arc::new(Guest), CancellationToken::new());
+            let setup = ConfigDrivesSetup {
+                recipe: Recipe::default(),
+                shelf: Shelf::new(directory.path().join("instances")),
+                force: false,
+                asks_services: false,
+            };
+            let settings = Arc::new(CurrentSettings::fixed(Settings::default()));
+            let drives = ConfigDrives::new(store.clone(), settings, setup);
+            let control = Control::new(store, Arc::new(Guest), drives, CancellationToken::new());
             let listener = bind_unix(&socket, None).expect("a socket");
             tokio::spawn(async move { control.serve_unix(listener, PeerPolicy::own()).await });
         });

@@ -164,6 +164,12 @@ pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// `DEST=SRC`: a path in the guest, and the file here whose contents belong there.
+pub(crate) fn destination_and_source(text: &str) -> Result<(String, String), String> {
+    key_value(text)
+        .map_err(|_key_value| "not of the form DEST=SRC, such as /etc/motd=./motd".to_owned())
+}
+
 /// `a=x,b=y` with exactly these keys allowed.
 pub(crate) fn key_values(text: &str, allowed: &[&str]) -> Result<Vec<(String, String)>, String> {
     let pairs = text.split(',').map(key_value).collect::<Result<Vec<_>, _>>()?;

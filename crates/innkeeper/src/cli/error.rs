@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use innkeeper_control_api::ControlError;
+use innkeeper_hypervisor::{HypervisorError, vsphere::VSphereError};
 use innkeeper_model::Invalid;
 
 use super::instance_password::PasswordError;
@@ -42,9 +43,31 @@ pub(crate) enum CliError {
         /// What the system said.
         cause: String,
     },
+    /// A file cannot be written.
+    #[error("cannot write {path}: {cause}")]
+    Unwritable {
+        /// Which.
+        path: String,
+        /// What the system said, and what to do.
+        cause: String,
+    },
+    /// An image or a block device cannot be read as a drive.
+    #[error("{path} is no config drive that could be read: {cause}")]
+    NoDrive {
+        /// Which.
+        path: String,
+        /// Why.
+        cause: String,
+    },
     /// The guest's password cannot be shown.
     #[error(transparent)]
     Password(#[from] PasswordError),
+    /// A hypervisor did not do what it was asked.
+    #[error(transparent)]
+    Hypervisor(#[from] HypervisorError),
+    /// A vSphere server did not do what it was asked.
+    #[error(transparent)]
+    VSphere(#[from] VSphereError),
     /// A file holds no machine.
     #[error("{0}")]
     NotAMachine(String),
@@ -83,13 +106,19 @@ impl CliError {
                 _ => 1,
             },
             Self::Usage(_) => 2,
-            Self::NotFound(_) => 3,
+            Self::NotFound(_)
+            | Self::Hypervisor(HypervisorError::NoDomain { .. })
+            | Self::VSphere(VSphereError::NoMachine { .. }) => 3,
             Self::Halfway { cause, .. } => cause.exit_code(),
             Self::Control(_)
             | Self::Invalid(_)
             | Self::Ambiguous(_)
             | Self::File { .. }
+            | Self::Unwritable { .. }
+            | Self::NoDrive { .. }
             | Self::Password(_)
+            | Self::Hypervisor(_)
+            | Self::VSphere(_)
             | Self::NotAMachine(_)
             | Self::Partly(_)
             | Self::Guest { .. }

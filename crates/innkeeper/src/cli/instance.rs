@@ -13,7 +13,8 @@ use innkeeper_model::{
 use super::{
     addresses::Addresses,
     arguments::{
-        IfNotExists, ListArgs, Which, WhichOnes, key_value, properties, read_file, read_text,
+        IfNotExists, ListArgs, Which, WhichOnes, destination_and_source, key_value, properties,
+        read_file, read_text,
     },
     error::CliError,
     instance_password::{self, Password},
@@ -86,7 +87,7 @@ pub(crate) struct Create {
     #[arg(long = "security-group", value_name = "GROUP")]
     security_groups: Vec<String>,
     /// A file to be put into the guest (config drive only); can be repeated.
-    #[arg(long = "file", value_name = "DEST=SRC", value_parser = key_value)]
+    #[arg(long = "file", value_name = "DEST=SRC", value_parser = destination_and_source)]
     files: Vec<(String, String)>,
     /// Whether it gets a config drive.
     #[arg(long, value_name = "true|false", action = ArgAction::Set, default_value = "false")]
@@ -247,12 +248,14 @@ async fn metadata(session: &Session<'_>, args: &Metadata) -> Result<(), CliError
     Err(CliError::Guest { status: answer.status, reason: answer.reason })
 }
 
-fn user_data(file: Option<&Path>) -> Result<Option<UserData>, CliError> {
+/// What a file gives guests as user data.
+pub(super) fn user_data(file: Option<&Path>) -> Result<Option<UserData>, CliError> {
     let bytes = file.map(read_file).transpose()?;
     Ok(bytes.as_deref().map(UserData::from_bytes).transpose()?)
 }
 
-fn personality((path, source): &(String, String)) -> Result<PersonalityFile, CliError> {
+/// A file that is to be put into the guest.
+pub(super) fn personality((path, source): &(String, String)) -> Result<PersonalityFile, CliError> {
     let bytes = read_file(Path::new(source))?;
     let contents = base64::engine::general_purpose::STANDARD.encode(bytes);
     Ok(PersonalityFile { path: path.clone(), contents })

@@ -2,6 +2,8 @@
 
 mod addresses;
 mod arguments;
+mod boot;
+mod config_drive;
 mod error;
 mod flavor;
 mod floating_ip;
@@ -31,6 +33,7 @@ use innkeeper_control_api::Client;
 
 use self::{
     arguments::{CommonArgs, OutputOptions, TOKEN_VARIABLE},
+    config_drive::ConfigDriveCommand,
     error::{CliError, EXIT_CODES},
     session::Session,
 };
@@ -70,6 +73,14 @@ pub(crate) enum ResourceCommand {
     Import(import::Import),
     /// Manage metadata providers: outside network services that may speak for guests.
     MetadataProvider(Of<metadata_provider::MetadataProviderCommand>),
+    /// Make, keep, look into and attach config drives.
+    ConfigDrive(Of<ConfigDriveCommand>),
+    /// Create an instance and start it as a libvirt domain of this machine.
+    ///
+    /// Example: innkeeper boot --config-drive true --image debian12 --key-name mykey --flavor 1
+    /// --user-data ./my-user-data.txt --file /etc/network/interfaces=./instance-interfaces
+    /// myinstance
+    Boot(Box<boot::Boot>),
 }
 
 /// The commands on one kind of resource, with the options that all of them share.
@@ -101,6 +112,12 @@ pub(crate) fn main(command: ResourceCommand) -> ExitCode {
 
 async fn connect_and_run(command: ResourceCommand) -> Result<(), CliError> {
     let common = command.common();
+    // It looks into a file, and there may be no control API where that is.
+    if let ResourceCommand::ConfigDrive(Of { command: ConfigDriveCommand::Inspect(args), .. }) =
+        &command
+    {
+        return config_drive::inspect(&common.output, args);
+    }
     let (client, output) = (common.control.client()?, common.output);
     run(command, &client, &output).await
 }
@@ -134,6 +151,8 @@ pub(crate) async fn run(
         ResourceCommand::MetadataProvider(its) => {
             metadata_provider::run(&session, its.command).await
         }
+        ResourceCommand::ConfigDrive(its) => config_drive::run(&session, its.command).await,
+        ResourceCommand::Boot(args) => boot::run(&session, *args).await,
     }
 }
 
@@ -152,6 +171,8 @@ impl ResourceCommand {
             Self::Instance(its) => &its.common,
             Self::Import(its) => &its.common,
             Self::MetadataProvider(its) => &its.common,
+            Self::ConfigDrive(its) => &its.common,
+            Self::Boot(args) => &args.common,
         }
     }
 }

@@ -95,6 +95,16 @@ impl OutputOptions {
         write_table(["Field", "Value"].iter(), rows.chain(further))
     }
 
+    /// Writes what is no resource: its fields, one row each.
+    pub(crate) fn fields<T: serde::Serialize>(&self, one: &T) -> Result<(), CliError> {
+        let (Format::Table, Ok(Value::Object(fields))) = (self.output, serde_json::to_value(one))
+        else {
+            return write_json(one);
+        };
+        let rows = fields.iter().map(|(name, value)| vec![name.clone(), shown(name, value)]);
+        write_table(["Field", "Value"].iter(), rows)
+    }
+
     /// Says what was done where there is nothing to show; programs have the exit code.
     pub(crate) fn say(&self, text: &str) -> Result<(), CliError> {
         match self.output {

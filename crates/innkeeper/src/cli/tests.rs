@@ -53,6 +53,23 @@ const LINES: &[&str] = &[
     "floating-ip set 203.0.113.7 --no-port",
     "import ./cases web1.json --output json",
     "metadata-provider list -o json",
+    "config-drive build --instance web1 -o web1.iso",
+    "config-drive build --instance web1 -o - --format vhd --seed s --output json --project red",
+    "config-drive rebuild web1 -o json",
+    "config-drive attach --domain web1",
+    "config-drive attach --domain vm --instance web1 --libvirt-uri qemu:///system \
+     --instances-path /srv/instances",
+    "boot --config-drive true --image debian12 --key-name mykey --flavor 1 \
+     --user-data ./my-user-data.txt --file /etc/network/interfaces=./instance-interfaces myinstance",
+    "boot web1 --image disk.qcow2 --flavor m1.small",
+    "boot web1 --image I --flavor F --meta a=b --meta c=d --security-groups web,db \
+     --nic net-id=N --nic port-id=P --network N --port P --availability-zone nova --poll \
+     --admin-password-file ./pw --hostname web --if-not-exists --no-start --virt-type qemu",
+    "boot web1 --flavor F --kernel ./vmlinuz --initrd ./initrd --append quiet --machine q35 \
+     --nic none --dry-run --project red -o json",
+    "config-drive show web1",
+    "config-drive inspect web1.iso",
+    "config-drive inspect /dev/sr0 openstack/latest/meta_data.json --output json",
     "metadata-provider add nsx-1 blue --project red",
     "metadata-provider remove nsx-1 b7b22eff-50df-5528-8d05-97dc396d62c7",
 ];
@@ -88,6 +105,11 @@ fn what_makes_no_sense_is_refused() {
         "instance create web1 --flavor f --property novalue",
         "router add-subnet r1",
         "network delete",
+        "config-drive attach",
+        "boot web1 --image I",
+        "boot web1 --image I --flavor F --virt-type xen",
+        "boot web1 --image I --flavor F --nic v4-fixed-ip=10.0.0.9",
+        "boot web1 --flavor F --initrd ./initrd",
     ] {
         let error = parse(line).expect_err(line);
         assert_eq!(error.exit_code(), 2, "{line}");

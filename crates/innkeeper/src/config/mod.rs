@@ -4,6 +4,7 @@
 //! last that gives one decides. Every layer is checked as it is read, also where a later layer
 //! would have hidden the mistake.
 
+mod config_drive;
 mod environment;
 mod error;
 mod example;

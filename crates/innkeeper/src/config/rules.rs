@@ -12,6 +12,7 @@ pub(super) fn check(config: &Config, settings: &Settings) -> Result<(), ConfigEr
     rules.api_of_the_agent()?;
     rules.control_of("agent", &config.agent.control, config.agent.control_token_file.is_some())?;
     rules.control_of("host", &config.host.control, config.host.control_token_file.is_some())?;
+    rules.config_drive()?;
     rules.sockets()?;
     rules.listeners()
 }
@@ -124,6 +125,19 @@ impl Rules<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn config_drive(&self) -> Result<(), ConfigError> {
+        let path = &self.config.config_drive.instances_path;
+        if path.is_relative() {
+            let problem = format!(
+                "config_drive.instances_path is {}, which the hypervisor would look for \
+                 elsewhere: give an absolute path",
+                path.display()
+            );
+            return self.broken("config_drive", "instances_path", problem);
+        }
+        Ok(())
     }
 
     fn sockets(&self) -> Result<(), ConfigError> {

@@ -3,11 +3,13 @@
 
 use std::{net::SocketAddr, num::NonZeroU16, path::PathBuf};
 
+use innkeeper_config_drive::Format;
 use innkeeper_documents::{OpenStackVersion, VendorDataProvider};
 use innkeeper_store::StoreLocation;
 
 use super::{
     Key, Section, Settings,
+    config_drive::{SkippedVersions, VfatMib},
     value::{
         ApiKind, ControlAddress, IdentificationMode, LogFilter, LogFormat, Name, SecretFile,
         ServiceUrl, Threads,
@@ -117,6 +119,28 @@ configuration! {
         vendordata_dynamic_failure_fatal: bool = "false";
         /// How many seconds a service's answer is kept for a machine; 0: it is always asked.
         vendordata_dynamic_cache_seconds: Lifetime = "60";
+    }
+
+    /// Config drives: an instance's documents on a disk.
+    config_drive: ConfigDriveSection for &[Role::Api, Role::Serve] => {
+        /// Whether every instance gets one that has not been launched yet (Nova's
+        /// force_config_drive); from its first launch on it keeps it.
+        force: bool = "false";
+        /// What kind of image it is: `iso9660`, a CD; `vfat`, a disk; `vhd`, a disk for Hyper-V.
+        format: Format = "iso9660";
+        /// The versions that are left out, of either tree; `latest` is EC2's.
+        skip_versions: SkippedVersions =
+            "1.0,2007-01-19,2007-03-01,2007-08-29,2007-10-10,2007-12-15,2008-02-01,2008-09-01";
+        /// The program to make ISO 9660 images with, such as genisoimage; not set: none is needed.
+        mkisofs_cmd: Option<PathBuf> = "";
+        /// The program qemu-img, to make VHDs with, dynamic ones, in place of the fixed ones that
+        /// are built in; not set: built in.
+        qemu_img_cmd: Option<PathBuf> = "";
+        /// The directory in which they are kept, as <instance id>/disk.config, and which the
+        /// hypervisor can read.
+        instances_path: PathBuf = "/var/lib/innkeeper/instances";
+        /// The size of VFAT images in MiB. The zeros in them take no place on the disk.
+        vfat_mib: VfatMib = "64";
     }
 
     /// The operator's control API, which the commands of `innkeeper` use.

@@ -122,6 +122,13 @@ fn values_of_a_wrong_type_say_what_is_expected() {
         ("[netns]\nmetadata_port = 0\n", "expected a TCP port from 1 to 65535"),
         ("[agent]\napi_kind = \"neutron\"\n", "expected \"innkeeper\" or \"nova\""),
         ("[api\n", "innkeeper.toml:1: not valid TOML"),
+        (
+            "[config_drive]\nskip_versions = [\"2007-01-20\"]\n",
+            "innkeeper.toml:2: config_drive.skip_versions is \"2007-01-20\": expected a list of \
+             versions: EC2's 1.0, 2007-01-19",
+        ),
+        ("[config_drive]\nvfat_mib = 65\n", "config_drive.vfat_mib is \"65\": expected a number"),
+        ("[config_drive]\nformat = \"iso\"\n", "expected \"iso9660\", \"vfat\" or \"vhd\""),
     ];
     for (file, expected) in cases {
         let message = refusal(given(Some(file), &[], &[]));
@@ -173,6 +180,7 @@ fn contradictions_between_keys_are_refused() {
         ("[agent]\ncontrol = \"http://a\"\n", "agent.control_token_file"),
         ("[host]\ncontrol_token_file = \"/t\"\n", "asks for no token"),
         ("[agent]\nsocket = \"/run/innkeeper/control.sock\"\n", "the same path"),
+        ("[config_drive]\ninstances_path = \"instances\"\n", "give an absolute path"),
         ("[control]\nlisten = \"127.0.0.1:8775\"\n", "are both 127.0.0.1:8775"),
     ];
     for (file, expected) in cases {

@@ -103,12 +103,13 @@ impl Place {
         let inside = |name| self.directory.join(name);
         let (socket, agent) = (inside("control.sock"), inside("metadata_proxy"));
         let secret = inside("shared_secret");
-        let database = inside("innkeeper.db");
+        let (database, instances) = (inside("innkeeper.db"), inside("instances"));
         if !self.all_in_one {
             return config::file_with(&[("secrets", "shared_secret_file", &secret)]);
         }
         config::file_with(&[
             ("store", "path", &database),
+            ("config_drive", "instances_path", &instances),
             ("control", "socket", &socket),
             ("agent", "socket", &agent),
             ("agent", "control", &socket),

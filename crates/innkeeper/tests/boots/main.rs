@@ -1,0 +1,17 @@
+//! Machines boot with what Innkeeper made for them: kernels that are not ours find the drives and
+//! read them, and what runs in the machines takes what is on them.
+//!
+//! They are emulated, so each takes seconds, and Debian half a minute. `./x test` runs them last.
+
+#![allow(clippy::panic, reason = "a test fails by panicking")]
+
+mod cloud_init;
+mod damaged;
+mod drives;
+mod guest_program;
+mod mounting;
+mod tiny_machine;
+mod without_cloud_init;
+
+#[path = "../installation/mod.rs"]
+mod installation;
