@@ -5,6 +5,7 @@
 
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 
+mod bonding;
 mod cloud_init;
 mod damaged;
 mod drives;

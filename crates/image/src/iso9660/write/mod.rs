@@ -28,6 +28,10 @@ const SYSTEM_SECTORS: usize = 16;
 /// The sectors of the descriptors: the plain tree's, Joliet's, and the end.
 const DESCRIPTORS: usize = 3;
 
+/// The smallest image. busybox' `findfs` reads 68 KiB of a device before it believes in a file system
+/// on it, and finds nothing on one that is smaller.
+const SECTORS_MIN: usize = 64;
+
 /// Contents of more bytes are not copied next to the others but are a part of the image.
 const COPIED_MAX: usize = 64 * 1024;
 
@@ -115,7 +119,7 @@ impl Layout {
             .map(|file| file.len)
             .chain([&*plain, &*joliet].into_iter().flat_map(|tree| tree.lens.iter().copied()));
         check(sector, lens)?;
-        Ok(Self { tables, files, copied_end, sectors: sector })
+        Ok(Self { tables, files, copied_end, sectors: sector.max(SECTORS_MIN) })
     }
 }
 
@@ -139,6 +143,16 @@ fn check(sectors: usize, lens: impl Iterator<Item = usize>) -> Result<(), BuildE
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_is_never_smaller_than_what_busybox_reads() {
+        let volume = Volume { label: "l".into(), publisher: String::new(), time: 0, vfat_bytes: 0 };
+        let image = write(&Tree::new(), &volume).unwrap();
+        assert_eq!(image.len(), (SECTORS_MIN * SECTOR) as u64);
+        let bytes = image.to_vec();
+        let told = &bytes[SYSTEM_SECTORS * SECTOR + 80..][..4];
+        assert_eq!(told, u32::try_from(SECTORS_MIN).unwrap().to_le_bytes(), "the volume's sectors");
+    }
 
     #[test]
     fn a_file_of_four_gigabytes_is_refused() {
