@@ -20,7 +20,7 @@ pub(crate) struct Attach {
     /// The libvirt domain, by name or UUID.
     #[arg(long, value_name = "NAME|UUID")]
     domain: String,
-    /// The instance, by name or id, if neither the domain's UUID nor its name says which.
+    /// The instance, by name or id, if the domain's UUID is not an instance's id.
     #[arg(long, value_name = "NAME|ID")]
     instance: Option<String>,
     #[command(flatten)]
@@ -104,8 +104,8 @@ fn only_one(domain: &Description, file: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The instance that the domain is: by its UUID, else by its name. Another one than its UUID says
-/// would be another machine's secrets.
+/// The instance that the domain is: by its UUID, or as it is said. Another one than its UUID says
+/// would be another machine's secrets, and so might be one of its name: each project has its own.
 async fn instance(
     session: &Session<'_>,
     args: &Attach,
@@ -130,17 +130,10 @@ async fn instance(
         ))),
         (Some(own), _) => Ok(own),
         (None, Some(given)) => Ok(given),
-        (None, None) => {
-            let named = session.find::<Instance>(&domain.name).await;
-            named.map_err(|error| match error {
-                CliError::NotFound(_) => CliError::NotFound(format!(
-                    "no instance has the UUID or the name of domain {}: say which one it is with \
-                     --instance",
-                    domain.name
-                )),
-                error => error,
-            })
-        }
+        (None, None) => Err(CliError::NotFound(format!(
+            "the UUID of domain {} is no instance's: say which one it is with --instance",
+            domain.name
+        ))),
     }
 }
 
