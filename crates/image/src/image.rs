@@ -5,6 +5,9 @@ use std::{fmt, io};
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+/// Zeros are looked for in blocks of this size: what file systems allocate.
+const BLOCK: usize = 4_096;
+
 /// How many zeros are written at once.
 const ZEROS: &[u8] = &[0; 64 * 1024];
 
@@ -24,10 +27,23 @@ impl Image {
         Self { len, parts }
     }
 
-    /// The bytes of another maker, all of them.
+    /// The bytes of another maker, all of them. Blocks of zeros are found and become holes.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self { len: bytes.len() as u64, parts: vec![(0, bytes)] }
+        let block = |at: usize| &bytes[at..bytes.len().min(at + BLOCK)];
+        let mut parts: Vec<(usize, usize)> = Vec::new();
+        for start in (0..bytes.len()).step_by(BLOCK) {
+            if block(start).iter().all(|byte| *byte == 0) {
+                continue;
+            }
+            let end = start + block(start).len();
+            match parts.last_mut() {
+                Some((_, last)) if *last == start => *last = end,
+                _ => parts.push((start, end)),
+            }
+        }
+        let parts = parts.into_iter().map(|(start, end)| (start as u64, bytes.slice(start..end)));
+        Self { len: bytes.len() as u64, parts: parts.collect() }
     }
 
     /// How many bytes it has.
@@ -111,6 +127,22 @@ fn write_zeros(to: &mut impl io::Write, mut count: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_another_has_made_is_the_same_with_holes() {
+        for len in [0, 1, BLOCK, 5 * BLOCK, 5 * BLOCK + 7] {
+            let mut bytes = vec![0; len];
+            for at in [0, BLOCK, 2 * BLOCK - 1, 4 * BLOCK + 1, 5 * BLOCK + 6] {
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = 1;
+                }
+            }
+            let image = Image::from_bytes(bytes.clone());
+            assert_eq!(image.to_vec(), bytes, "{len}");
+            let held: usize = image.parts().iter().map(|(_, part)| part.len()).sum();
+            assert!(held <= 4 * BLOCK, "{held} of {len} bytes are held");
+        }
+    }
 
     #[test]
     fn holes_are_zeros_however_it_is_written() {

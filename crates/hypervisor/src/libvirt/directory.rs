@@ -3,10 +3,11 @@
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
+use innkeeper_config_drive::Image;
 use innkeeper_model::InstanceId;
 use sha2::{Digest as _, Sha256};
 
@@ -17,9 +18,6 @@ const DIRECTORY_MODE: u32 = 0o711;
 
 /// Passwords may be on a drive. libvirt gives the file to QEMU's user while the machine runs.
 const DRIVE_MODE: u32 = 0o600;
-
-/// How much is looked at for zeros at once: what file systems allocate.
-const BLOCK: usize = 4096;
 
 /// `<instances_path>/<instance id>`, as Nova has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +87,7 @@ impl InstanceDirectory {
 
     /// Puts the config drive there in place of what was there. A machine that runs keeps the old
     /// one until it is told of the new one.
-    pub fn put_config_drive(&self, image: &[u8]) -> Result<(), HypervisorError> {
+    pub fn put_config_drive(&self, image: &Image) -> Result<(), HypervisorError> {
         let path = self.config_drive();
         let failed = |source| file("write", &path, source);
         let unfinished = tempfile::Builder::new()
@@ -98,24 +96,11 @@ impl InstanceDirectory {
                 File::options().write(true).create_new(true).mode(DRIVE_MODE).open(path)
             })
             .map_err(failed)?;
-        write_sparse(unfinished.as_file(), image).map_err(failed)?;
+        image.write_sparse(unfinished.as_file()).map_err(failed)?;
         unfinished.as_file().sync_all().map_err(failed)?;
         unfinished.persist(&path).map_err(|error| failed(error.error))?;
         Ok(())
     }
-}
-
-/// Leaves holes where there are only zeros: most of a VFAT drive is empty.
-fn write_sparse(file: &File, image: &[u8]) -> io::Result<()> {
-    file.set_len(image.len() as u64)?;
-    let mut offset = 0;
-    for block in image.chunks(BLOCK) {
-        if block.iter().any(|byte| *byte != 0) {
-            file.write_all_at(block, offset)?;
-        }
-        offset += block.len() as u64;
-    }
-    Ok(())
 }
 
 /// SHA-256 as hexadecimal digits.
@@ -165,13 +150,13 @@ mod tests {
         let there = || directory.has_config_drive(size, &hash).expect("readable");
         assert!(!there(), "there is none yet");
         for _ in 0..2 {
-            directory.put_config_drive(&image).expect("written");
+            directory.put_config_drive(&Image::from_bytes(image.clone())).expect("written");
             assert!(there());
         }
         let mode =
             fs::metadata(directory.config_drive()).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "passwords may be on it");
-        directory.put_config_drive(&[4; 100_001]).expect("written");
+        directory.put_config_drive(&Image::from_bytes(vec![4; 100_001])).expect("written");
         assert!(!there(), "same size, other bytes");
         let names = fs::read_dir(directory.path()).expect("a directory");
         assert_eq!(names.count(), 1, "nothing unfinished is left");

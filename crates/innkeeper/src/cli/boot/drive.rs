@@ -8,7 +8,7 @@ use innkeeper_hypervisor::{
     Format,
     libvirt::{Description, InstanceDirectory, sha256_hex},
 };
-use innkeeper_image::{Container, Drive};
+use innkeeper_image::{Container, Drive, Image};
 use innkeeper_model::Instance;
 
 use crate::cli::{error::CliError, session::Session};
@@ -51,7 +51,7 @@ pub(crate) async fn fetch(
         }
         let image = session.client.config_drive_kept(instance.id).await?;
         if sha256_hex(&image) == kept.sha256 {
-            directory.put_config_drive(&image)?;
+            directory.put_config_drive(&Image::from_bytes(image))?;
             let qemu_format = qemu_format(format, &directory.config_drive())?;
             return Ok(Some(Fetched { format, qemu_format, is_new: true, sha256: kept.sha256 }));
         }

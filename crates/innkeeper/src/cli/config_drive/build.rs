@@ -72,7 +72,7 @@ pub(crate) async fn run(session: &Session<'_>, args: &Build) -> Result<(), CliEr
         note(&format!("{format}, {size} bytes, SHA-256 {sha256}"));
         return Ok(());
     };
-    destination.write(&image)?;
+    destination.write(image)?;
     let path = args.file.display().to_string();
     session.output.fields(&Built { path: &path, format, size, sha256 })
 }

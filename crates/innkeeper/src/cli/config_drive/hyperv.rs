@@ -64,8 +64,8 @@ pub(crate) async fn run(session: &Session<'_>, args: &AttachHyperV) -> Result<()
     let instance = session.find::<Instance>(&args.instance).await?;
     let bytes = session.client.config_drive_build(instance.id, format.as_str(), None).await?;
     let script = script(&Attachment { machine: &args.machine, path: &args.host_path, medium });
-    image.write(&bytes)?;
-    script_file.write(format!("{BYTE_ORDER_MARK}{script}").as_bytes())?;
+    image.write(bytes.clone())?;
+    script_file.write(format!("{BYTE_ORDER_MARK}{script}"))?;
     session.output.fields(&Written {
         image: image.path().display().to_string(),
         size: bytes.len(),

@@ -1,19 +1,18 @@
 //! An image that is written to a file: all of it or nothing, with holes for zeros.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, Write as _},
-    os::unix::fs::{FileExt as _, FileTypeExt as _},
+    os::unix::fs::FileTypeExt as _,
     path::{Path, PathBuf},
 };
 
+use bytes::Bytes;
+use innkeeper_image::Image;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::cli::error::CliError;
-
-/// Zeros are looked for in blocks of this size: file systems' own.
-const BLOCK_BYTES: usize = 4_096;
 
 /// A file that can be written or replaced.
 #[derive(Debug)]
@@ -52,9 +51,10 @@ impl Destination {
     }
 
     /// Writes `bytes`, readable by their owner only: a drive carries passwords and keys.
-    pub(super) fn write(&self, bytes: &[u8]) -> Result<(), CliError> {
+    pub(super) fn write(&self, bytes: impl Into<Bytes>) -> Result<(), CliError> {
+        let image = Image::from_bytes(bytes);
         let written = NamedTempFile::new_in(self.directory()).and_then(|file| {
-            write_sparse(file.as_file(), bytes)?;
+            image.write_sparse(file.as_file())?;
             file.as_file().sync_all()?;
             file.persist(&self.0).map_err(|error| error.error)
         });
@@ -85,18 +85,6 @@ pub(super) fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn write_sparse(file: &File, bytes: &[u8]) -> io::Result<()> {
-    file.set_len(bytes.len() as u64)?;
-    let mut offset = 0;
-    for block in bytes.chunks(BLOCK_BYTES) {
-        if block.iter().any(|byte| *byte != 0) {
-            file.write_all_at(block, offset)?;
-        }
-        offset += block.len() as u64;
-    }
-    Ok(())
-}
-
 fn unwritable(path: &Path, cause: &impl std::fmt::Display) -> CliError {
     CliError::Unwritable { path: path.display().to_string(), cause: cause.to_string() }
 }
@@ -113,7 +101,7 @@ mod tests {
         let path = directory.path().join("web1.img");
         let mut bytes = vec![0; 16 << 20];
         bytes[5_000_000] = 1;
-        Destination::new(&path).expect("a place").write(&bytes).expect("written");
+        Destination::new(&path).expect("a place").write(bytes.clone()).expect("written");
         assert!(fs::read(&path).expect("read") == bytes);
         let metadata = fs::metadata(&path).expect("its metadata");
         assert_eq!(metadata.mode() & 0o777, 0o600);
@@ -121,7 +109,7 @@ mod tests {
 
         let link = directory.path().join("link");
         symlink(&path, &link).expect("a link");
-        Destination::new(&link).expect("a place").write(b"anew").expect("written");
+        Destination::new(&link).expect("a place").write(&b"anew"[..]).expect("written");
         assert_eq!(fs::read(&path).expect("read"), b"anew");
         assert!(fs::symlink_metadata(&link).expect("its metadata").is_symlink());
         assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 2);
