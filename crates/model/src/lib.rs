@@ -16,6 +16,7 @@ mod invalid;
 mod key_pair;
 pub mod limits;
 mod mac;
+mod metadata_path;
 mod metadata_provider;
 mod network;
 mod network_info;
@@ -48,6 +49,7 @@ pub use instance::{
 pub use invalid::Invalid;
 pub use key_pair::{KeyPair, KeyPairType, NewKeyPair};
 pub use mac::MacAddress;
+pub use metadata_path::MetadataPath;
 pub use metadata_provider::MetadataProvider;
 pub use network::{Network, NetworkChange, NewNetwork};
 pub use network_info::{
