@@ -1,6 +1,6 @@
 //! The accept loop of one listener.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use innkeeper_model::Origin;
 use innkeeper_wire::{
@@ -17,8 +17,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     connection::GuestConnection,
     crowd::Crowd,
+    error::limit_to_raise,
     gate::{Gate, ROOM_POLL},
-    handler::{Guest, GuestHandler},
+    handler::Guest,
+    service::Service,
 };
 
 /// How long accepting pauses after an error such as too many open files: long enough not to spin,
@@ -30,63 +32,92 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) async fn serve<N: NextHop<Origin>>(
     listener: TcpListener,
     gate: Gate,
-    (connections, crowd): (Connections, Crowd),
-    handler: Arc<GuestHandler<N>>,
+    service: Arc<Service<N>>,
     stop: CancellationToken,
 ) {
     let abandoned = gate.abandoned.clone();
-    let all = serve_all(&listener, &gate, (&connections, &crowd), &handler, &stop);
+    let all = serve_all(&listener, &gate, &service, &stop);
     let _ = abandoned.run_until_cancelled(all).await;
 }
 
 async fn serve_all<N: NextHop<Origin>>(
     listener: &TcpListener,
     gate: &Gate,
-    (connections, crowd): (&Connections, &Crowd),
-    handler: &Arc<GuestHandler<N>>,
+    service: &Arc<Service<N>>,
     stop: &CancellationToken,
 ) {
     let mut left_after_stop = BACKLOG;
+    let mut failing = false;
     while left_after_stop > 0 {
         if stop.is_cancelled() {
             left_after_stop -= 1;
         }
-        let Some(room) = until(stop, gate.room(crowd)).await.flatten() else { return };
+        let Some(room) = until(stop, gate.room(&service.crowd)).await.flatten() else { return };
         let Some(accepted) = until(stop, listener.accept()).await else { return };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                pause_after(&error).await;
-                continue;
+        failing = failing && accepted.is_err();
+        match accepted {
+            Ok((stream, _)) if !is_meant_for_us(&stream, gate) => {
+                service.misdirected.inc();
+                reset(&stream);
             }
-        };
-        let origin = Origin::new(gate.scope, peer.ip());
-        let serving = converse(stream, origin, gate, (connections, crowd), handler, stop).await;
-        tokio::spawn(async move {
-            serving.await;
-            drop(room);
-        });
+            Ok((stream, peer)) => {
+                let serving = converse(stream, peer, gate, service, stop).await;
+                tokio::spawn(async move {
+                    serving.await;
+                    drop(room);
+                });
+            }
+            // The guest gave up while it waited: nothing is wrong here.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                if !failing {
+                    complain(&error, gate);
+                }
+                failing = true;
+                if limit_to_raise(&error).is_some() {
+                    // The descriptor of an idle connection is as good as any.
+                    service.crowd.make_room(None);
+                }
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
+}
+
+/// Whether the guest asked the service and not something else that the namespace has an address
+/// for.
+fn is_meant_for_us(stream: &TcpStream, gate: &Gate) -> bool {
+    stream.local_addr().is_ok_and(|local| gate.address.admits(local.ip()))
+}
+
+/// Has the connection, about to be dropped, end as if nobody had listened.
+fn reset(stream: &TcpStream) {
+    // Fails only on a socket that holds nothing any more.
+    let _ = stream.set_zero_linger();
 }
 
 /// Waits for a slot; what it returns serves the connection in it.
 async fn converse<N: NextHop<Origin>>(
     stream: TcpStream,
-    origin: Origin,
+    peer: SocketAddr,
     gate: &Gate,
-    (connections, crowd): (&Connections, &Crowd),
-    handler: &Arc<GuestHandler<N>>,
+    service: &Arc<Service<N>>,
     stop: &CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<N> {
     let stream = GuestConnection::new(stream, gate.abandoned.clone());
-    let slot = slot(connections, crowd).await;
-    let place = crowd.enter(gate.scope);
+    let slot = slot(&service.connections, &service.crowd).await;
+    let place = service.crowd.enter(gate.scope);
     let dismissed = place.dismissed();
-    let guest = Guest { origin, place };
-    let (connections, handler) = (connections.clone(), Arc::clone(handler));
-    let (stop, abandoned) = (stop.clone(), gate.abandoned.clone());
+    let (service, gate, stop) = (Arc::clone(service), gate.clone(), stop.clone());
+    let abandoned = gate.abandoned.clone();
     async move {
-        let served = connections.serve_in(slot, stream, guest, handler, stop);
+        let served = async {
+            // Here, since it may take a while: nobody else waits for it.
+            let address = service.identifier.identify(peer, &gate.namespace).await;
+            let guest = Guest { origin: Origin::new(gate.scope, address), place };
+            let handler = Arc::clone(&service.handler);
+            service.connections.clone().serve_in(slot, stream, guest, handler, stop).await;
+        };
         let _ = abandoned.run_until_cancelled(dismissed.run_until_cancelled(served)).await;
     }
 }
@@ -110,11 +141,11 @@ async fn until<T>(stop: &CancellationToken, future: impl Future<Output = T>) -> 
     }
 }
 
-async fn pause_after(error: &io::Error) {
-    // The guest gave up while it waited: nothing is wrong here.
-    if error.kind() == io::ErrorKind::ConnectionAborted {
-        return;
-    }
-    tracing::warn!(%error, "a guest's connection could not be accepted; accepting goes on");
-    sleep(ACCEPT_PAUSE).await;
+/// Says once what goes on failing until a connection is accepted.
+fn complain(error: &io::Error, gate: &Gate) {
+    let advice = limit_to_raise(error).unwrap_or("nothing needs to be done if this goes by");
+    tracing::warn!(
+        scope = %gate.scope, %error,
+        "guests' connections cannot be accepted; they wait, and it is tried again: {advice}"
+    );
 }

@@ -1,6 +1,9 @@
 use std::path::PathBuf;
 
+use innkeeper_model::MetadataPath;
 use innkeeper_wire::limits::CONNECTIONS_MAX;
+
+use crate::listen::ListenAddress;
 
 /// Descriptors that are kept for all but connections: namespaces' listeners, the database, logs.
 const DESCRIPTORS_KEPT: u64 = 128;
@@ -16,11 +19,21 @@ pub struct ProxyConfig {
     pub netns_dir: PathBuf,
     /// Where to listen in routers' namespaces: what their rules redirect to.
     pub metadata_port: u16,
+    /// Whether there are such rules, or routers have the service's own address.
+    pub metadata_path: MetadataPath,
     /// Connections served at once, over all namespaces.
     pub connections_max: usize,
 }
 
 impl ProxyConfig {
+    /// Where to listen in the namespaces of routers.
+    pub(crate) fn router_address(&self) -> ListenAddress {
+        match self.metadata_path {
+            MetadataPath::Redirect => ListenAddress::Wildcard(self.metadata_port),
+            MetadataPath::Address => ListenAddress::Metadata,
+        }
+    }
+
     /// How many connections a process may serve that may have this many descriptors: without any
     /// left, nobody could be let in and nobody asked, and one tenant could bring that about.
     pub fn connections_within(descriptors: u64) -> usize {
@@ -34,6 +47,7 @@ impl Default for ProxyConfig {
         Self {
             netns_dir: PathBuf::from("/run/netns"),
             metadata_port: 9697,
+            metadata_path: MetadataPath::default(),
             connections_max: CONNECTIONS_MAX,
         }
     }

@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::crowd::Crowd;
+use crate::{crowd::Crowd, listen::ListenAddress, namespace::Namespace};
 
 /// How much of the role's connections one namespace may have: one tenant that holds all it can get
 /// leaves seven eighths to the others. Of the full number it is as many as Neutron's proxy takes.
@@ -22,6 +22,10 @@ pub(crate) const ROOM_POLL: Duration = Duration::from_millis(50);
 pub(crate) struct Gate {
     /// Whom it stands for.
     pub(crate) scope: OriginScope,
+    /// Where it is listened in, and so which connections are meant for the service.
+    pub(crate) address: ListenAddress,
+    /// Itself, to be entered once more.
+    pub(crate) namespace: Arc<Namespace>,
     /// Cancelled when the namespace has lost its name: everything in it is dropped at once.
     pub(crate) abandoned: CancellationToken,
     room: Arc<Semaphore>,
@@ -29,9 +33,14 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// One of the namespaces of a role that serves `connections_max` connections in all.
-    pub(crate) fn new(scope: OriginScope, connections_max: usize) -> Self {
+    pub(crate) fn new(
+        (scope, address): (OriginScope, ListenAddress),
+        namespace: Namespace,
+        connections_max: usize,
+    ) -> Self {
         let room = Arc::new(Semaphore::new((connections_max / NAMESPACE_SHARE).max(1)));
-        Self { scope, abandoned: CancellationToken::new(), room }
+        let namespace = Arc::new(namespace);
+        Self { scope, address, namespace, abandoned: CancellationToken::new(), room }
     }
 
     /// Waits until the namespace may have one more connection; idle ones of its own make room.

@@ -5,6 +5,10 @@
 //! What a guest's request may say of itself is dropped here, and what its namespace and its
 //! connection say of it takes that place.
 //!
+//! Where the service's own addresses are asked, one socket listens at all addresses and each
+//! connection says which it came to: one descriptor serves both families, and neither waits for
+//! an address of the other.
+//!
 //! A namespace that loses its name is let go at once, connections and all: it lives in the kernel
 //! for as long as one socket of ours does.
 
@@ -12,16 +16,22 @@ mod accept;
 mod config;
 mod connection;
 mod crowd;
+mod error;
 mod gate;
 mod handler;
+mod identify;
 mod listen;
 mod name;
+mod namespace;
+mod neighbour;
 mod opener;
 mod proxy;
+mod service;
 mod status;
+mod visit;
 mod watcher;
 
 pub use config::ProxyConfig;
-pub use listen::ListenError;
+pub use error::ListenError;
 pub use proxy::Proxy;
 pub use status::{ProxyStatus, Trouble};

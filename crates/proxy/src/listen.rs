@@ -1,106 +1,77 @@
 //! Making a listening socket in the namespace that the calling thread is in.
 
 use std::{
-    fs::File,
     io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
-    os::fd::AsFd,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
 };
 
 use innkeeper_wire::limits::{BACKLOG, WRITE_TIMEOUT};
-use rustix::{fs::fstatfs, io::Errno};
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::ListenError;
 
 /// The address that guests ask.
 const METADATA_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+/// The address that guests ask over IPv6.
+const METADATA_ADDRESS_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe);
 /// The port that guests ask.
 const GUEST_PORT: u16 = 80;
-/// The file system type of namespace files (linux/magic.h).
-const NSFS_MAGIC: u32 = 0x6e73_6673;
 
 /// Where to listen in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ListenAddress {
     /// This port of every address: what was asked is redirected to it.
     Wildcard(u16),
-    /// 169.254.169.254:80 itself.
+    /// Port 80 of 169.254.169.254 and fe80::a9fe:a9fe.
+    ///
+    /// The socket is everybody's, and what comes to other addresses is refused afterwards: a bind
+    /// to the link-local address would need its link, an address that duplicate-address detection
+    /// has let pass, a second descriptor, and all of it again after a link was made anew.
     Metadata,
 }
 
-/// One namespace of the kernel, whatever its names. Two that are alive at once differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NamespaceId {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-}
-
-/// Why a namespace is not served.
-#[derive(Debug, thiserror::Error)]
-pub enum ListenError {
-    /// Its file is there, but no namespace is bound to it.
-    #[error(
-        "not a network namespace: make it with ip netns add, or remove the file with ip netns del"
-    )]
-    NotANamespace,
-    /// Its file could not be opened.
-    #[error("cannot open the namespace's file: {0}")]
-    Open(#[source] io::Error),
-    /// It could not be entered.
-    #[error("cannot enter the namespace: {0} (the proxy role needs CAP_SYS_ADMIN)")]
-    Enter(#[source] io::Error),
-    /// Something else listens there.
-    #[error("{0} is taken by another program in the namespace: stop it (haproxy of Neutron?)")]
-    Taken(SocketAddr),
-    /// The socket could not be made.
-    #[error("cannot listen on {address}: {source}")]
-    Socket {
-        /// Where.
-        address: SocketAddr,
-        /// What the kernel said.
-        #[source]
-        source: io::Error,
-    },
-    /// The socket was made, but the runtime cannot wait for its connections.
-    #[error("cannot wait for connections: {0}")]
-    Attend(#[source] io::Error),
-    /// The directory of namespaces could not be read.
-    #[error("cannot list the directory of namespaces: {0}")]
-    Directory(#[source] io::Error),
-    /// The thread that watches the directory ended.
-    #[error("the watch on the directory of namespaces ended by a defect: restart the proxy role")]
-    Watcher,
-    /// The thread that makes sockets could not be started, or ended.
-    #[error("cannot use a thread to make sockets: {0}")]
-    Thread(#[source] io::Error),
-}
-
-/// Refuses a file that no namespace is bound to.
-pub(crate) fn check_is_namespace(file: &File) -> Result<(), ListenError> {
-    let status = fstatfs(file.as_fd()).map_err(|error| ListenError::Open(error.into()))?;
-    match u32::try_from(status.f_type) {
-        Ok(NSFS_MAGIC) => Ok(()),
-        _ => Err(ListenError::NotANamespace),
+impl ListenAddress {
+    /// Whether a connection that came to `local` was meant for the service.
+    pub(crate) fn admits(self, local: IpAddr) -> bool {
+        match self {
+            Self::Wildcard(_) => true,
+            Self::Metadata => match local.to_canonical() {
+                IpAddr::V4(address) => address == METADATA_ADDRESS,
+                IpAddr::V6(address) => address == METADATA_ADDRESS_V6,
+            },
+        }
     }
 }
 
 /// Listens at `address` in the calling thread's namespace.
 pub(crate) fn listen(address: ListenAddress) -> Result<TcpListener, ListenError> {
-    match address {
-        ListenAddress::Metadata => bind((METADATA_ADDRESS, GUEST_PORT).into()),
-        ListenAddress::Wildcard(port) => match bind((Ipv6Addr::UNSPECIFIED, port).into()) {
-            Err(ListenError::Socket { source, .. }) if no_ipv6(&source) => {
-                bind((Ipv4Addr::UNSPECIFIED, port).into())
-            }
-            bound => bound,
-        },
+    listen_by(make, address)
+}
+
+fn listen_by<T>(
+    make: impl Fn(SocketAddr) -> io::Result<T>,
+    address: ListenAddress,
+) -> Result<T, ListenError> {
+    let (port, without_ipv6) = match address {
+        ListenAddress::Metadata => (GUEST_PORT, METADATA_ADDRESS),
+        ListenAddress::Wildcard(port) => (port, Ipv4Addr::UNSPECIFIED),
+    };
+    let both = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+    match make(both) {
+        Err(error) if is_no_ipv6(&error) => {
+            let address = SocketAddr::from((without_ipv6, port));
+            make(address).map_err(|error| refused(address, error))
+        }
+        made => made.map_err(|error| refused(both, error)),
     }
 }
 
-fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    make(address).map_err(|source| match source.kind() {
+fn refused(address: SocketAddr, error: io::Error) -> ListenError {
+    match error.kind() {
         io::ErrorKind::AddrInUse => ListenError::Taken(address),
-        _ => ListenError::Socket { address, source },
-    })
+        _ => ListenError::of(error, |source| ListenError::Socket { address, source }),
+    }
 }
 
 fn make(address: SocketAddr) -> io::Result<TcpListener> {
@@ -120,7 +91,43 @@ fn make(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn no_ipv6(error: &io::Error) -> bool {
+fn is_no_ipv6(error: &io::Error) -> bool {
     let code = error.raw_os_error();
     [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL].iter().any(|none| code == Some(none.raw_os_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_services_own_addresses_are_meant() {
+        for address in ["169.254.169.254", "::ffff:169.254.169.254", "fe80::a9fe:a9fe"] {
+            assert!(ListenAddress::Metadata.admits(address.parse().unwrap()), "{address}");
+        }
+        for address in ["10.0.0.2", "::ffff:10.0.0.2", "127.0.0.1", "fe80::1", "::169.254.169.254"]
+        {
+            let address = address.parse().unwrap();
+            assert!(!ListenAddress::Metadata.admits(address), "{address}");
+            assert!(ListenAddress::Wildcard(9697).admits(address), "{address}");
+        }
+    }
+
+    /// A kernel started with ipv6.disable=1, which no namespace can stand in for.
+    #[test]
+    fn a_kernel_without_ipv6_is_listened_to_over_ipv4() {
+        let kernel = |address: SocketAddr| {
+            if address.is_ipv6() { Err(Errno::AFNOSUPPORT.into()) } else { Ok(address.to_string()) }
+        };
+        let listened = |address| listen_by(kernel, address).unwrap();
+        assert_eq!(listened(ListenAddress::Metadata), "169.254.169.254:80");
+        assert_eq!(listened(ListenAddress::Wildcard(9697)), "0.0.0.0:9697");
+    }
+
+    #[test]
+    fn the_want_of_descriptors_is_no_want_of_ipv6() {
+        let kernel = |_| -> io::Result<()> { Err(Errno::MFILE.into()) };
+        let error = listen_by(kernel, ListenAddress::Metadata).unwrap_err();
+        assert!(matches!(error, ListenError::NoDescriptor(_)), "{error}");
+    }
 }

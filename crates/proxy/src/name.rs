@@ -4,12 +4,15 @@ use innkeeper_model::OriginScope;
 
 use crate::listen::ListenAddress;
 
-/// The scope that a namespace of this name stands for, and where to listen in it; `None` if it is
-/// none of ours.
-pub(crate) fn read(name: &str, metadata_port: u16) -> Option<(OriginScope, ListenAddress)> {
+/// The scope that a namespace of this name stands for, and where to listen in it, which is
+/// `router_address` if it is a router's; `None` if it is none of ours.
+pub(crate) fn read(
+    name: &str,
+    router_address: ListenAddress,
+) -> Option<(OriginScope, ListenAddress)> {
     if let Some(router) = name.strip_prefix("qrouter-") {
         let scope = OriginScope::Router(router.parse().ok()?);
-        return Some((scope, ListenAddress::Wildcard(metadata_port)));
+        return Some((scope, router_address));
     }
     let scope = match name.strip_prefix("ovnmeta-") {
         Some(network) => OriginScope::OvnNetwork(network.parse().ok()?),
@@ -28,8 +31,9 @@ mod tests {
     fn names_of_neutron_are_known_and_no_others() {
         let router = OriginScope::Router(ID.parse().unwrap());
         let network = OriginScope::Network(ID.parse().unwrap());
-        let read = |prefix: &str| read(&format!("{prefix}{ID}"), 9697);
-        assert_eq!(read("qrouter-"), Some((router, ListenAddress::Wildcard(9697))));
+        let redirected = ListenAddress::Wildcard(9697);
+        let read = |prefix: &str| read(&format!("{prefix}{ID}"), redirected);
+        assert_eq!(read("qrouter-"), Some((router, redirected)));
         assert_eq!(read("qdhcp-"), Some((network, ListenAddress::Metadata)));
         let ovn = OriginScope::OvnNetwork(ID.parse().unwrap());
         assert_eq!(read("ovnmeta-"), Some((ovn, ListenAddress::Metadata)));

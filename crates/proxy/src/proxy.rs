@@ -27,6 +27,10 @@ use crate::{
     crowd::Crowd,
     gate::Gate,
     handler::GuestHandler,
+    identify::Identifier,
+    listen::ListenAddress,
+    namespace::Namespace,
+    service::{self, Service},
     status::{self, Troubles},
     watcher::{Event, Watcher},
 };
@@ -35,9 +39,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Proxy<N> {
     config: ProxyConfig,
-    connections: Connections,
-    crowd: Crowd,
-    handler: Arc<GuestHandler<N>>,
+    service: Arc<Service<N>>,
     namespaces: Arc<AtomicUsize>,
     troubles: Troubles,
 }
@@ -51,18 +53,22 @@ impl<N: NextHop<Origin>> Proxy<N> {
         register_connections(registry, Hop::Proxy, connections.clone());
         status::register(registry, &namespaces, &troubles);
         let handler = Arc::new(GuestHandler::new(next, metrics));
-        let crowd = Crowd::default();
-        Self { config, connections, crowd, handler, namespaces, troubles }
+        let service = Arc::new(Service {
+            connections,
+            crowd: Crowd::default(),
+            handler,
+            identifier: Identifier::default(),
+            misdirected: service::register(registry),
+        });
+        Self { config, service, namespaces, troubles }
     }
 
     /// Serves until `stop` is cancelled, then finishes what guests have begun to ask, up to the
     /// time that a role has for that. Once.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), ListenError> {
         let (events, received) = unbounded_channel();
-        let directory = self.config.netns_dir.clone();
         let troubles = self.troubles.clone();
-        let watcher =
-            Watcher::new(directory, self.config.metadata_port, events, troubles, Handle::current());
+        let watcher = Watcher::new(&self.config, events, troubles, Handle::current());
         let watched = stop.clone();
         let watching = thread::Builder::new()
             .name("proxy-watch".to_owned())
@@ -76,7 +82,7 @@ impl<N: NextHop<Origin>> Proxy<N> {
         watching.thread().unpark();
         listeners.close();
         listeners.wait().await;
-        self.connections.drain(DRAIN).await;
+        self.service.connections.drain(DRAIN).await;
         Ok(())
     }
 
@@ -84,7 +90,7 @@ impl<N: NextHop<Origin>> Proxy<N> {
     pub fn status(&self) -> ProxyStatus {
         ProxyStatus {
             namespaces: self.namespaces.load(Ordering::Relaxed),
-            connections: self.connections.open(),
+            connections: self.service.connections.open(),
             troubles: self.troubles.all(),
         }
     }
@@ -98,8 +104,9 @@ impl<N: NextHop<Origin>> Proxy<N> {
         let mut gates: HashMap<String, Gate> = HashMap::new();
         while let Some(Some(event)) = stop.run_until_cancelled(events.recv()).await {
             match event {
-                Event::Serve { name, scope, listener } => {
-                    let gate = self.serve(listener, scope, listeners, stop);
+                Event::Serve { name, scope, address, namespace, listener } => {
+                    let gate = self.gate(scope, address, namespace);
+                    self.serve(listener, gate.clone(), listeners, stop);
                     tracing::info!(namespace = %name, "namespace served");
                     gates.insert(name, gate);
                 }
@@ -114,21 +121,17 @@ impl<N: NextHop<Origin>> Proxy<N> {
         }
     }
 
+    fn gate(&self, scope: OriginScope, address: ListenAddress, namespace: Namespace) -> Gate {
+        Gate::new((scope, address), namespace, self.config.connections_max)
+    }
+
     fn serve(
         &self,
         listener: TcpListener,
-        scope: OriginScope,
+        gate: Gate,
         listeners: &TaskTracker,
         stop: &CancellationToken,
-    ) -> Gate {
-        let gate = Gate::new(scope, self.config.connections_max);
-        listeners.spawn(accept::serve(
-            listener,
-            gate.clone(),
-            (self.connections.clone(), self.crowd.clone()),
-            Arc::clone(&self.handler),
-            stop.clone(),
-        ));
-        gate
+    ) {
+        listeners.spawn(accept::serve(listener, gate, Arc::clone(&self.service), stop.clone()));
     }
 }

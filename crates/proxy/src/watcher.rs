@@ -5,22 +5,21 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, File, OpenOptions},
-    io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    fs, io,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
 
 use innkeeper_model::OriginScope;
-use rustix::fs::OFlags;
 use tokio::{net::TcpListener, runtime::Handle, sync::mpsc::UnboundedSender};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    listen::{ListenAddress, ListenError, NamespaceId, check_is_namespace},
+    ListenError, ProxyConfig,
+    listen::ListenAddress,
     name,
+    namespace::{Namespace, NamespaceId, check_is_namespace, open},
     opener::Opener,
     status::Troubles,
 };
@@ -40,6 +39,10 @@ pub(crate) enum Event {
         name: String,
         /// Whom it stands for.
         scope: OriginScope,
+        /// Where it is listened in.
+        address: ListenAddress,
+        /// The namespace itself.
+        namespace: Namespace,
         /// The socket in it.
         listener: TcpListener,
     },
@@ -54,7 +57,7 @@ pub(crate) enum Event {
 #[derive(Debug)]
 pub(crate) struct Watcher {
     directory: PathBuf,
-    metadata_port: u16,
+    router_address: ListenAddress,
     opener: Opener,
     known: HashMap<String, Known>,
     events: UnboundedSender<Event>,
@@ -81,14 +84,14 @@ enum State {
 
 impl Watcher {
     pub(crate) fn new(
-        directory: PathBuf,
-        metadata_port: u16,
+        config: &ProxyConfig,
         events: UnboundedSender<Event>,
         troubles: Troubles,
         runtime: Handle,
     ) -> Self {
+        let (directory, router_address) = (config.netns_dir.clone(), config.router_address());
         let (opener, known) = (Opener::default(), HashMap::new());
-        Self { directory, metadata_port, opener, known, events, troubles, runtime, scans: 0 }
+        Self { directory, router_address, opener, known, events, troubles, runtime, scans: 0 }
     }
 
     /// Watches until `stop`; unpark the thread to be heard at once.
@@ -108,7 +111,8 @@ impl Watcher {
             Ok(()) => self.troubles.clear(DIRECTORY),
             // Nothing is let go for want of descriptors or memory.
             Err(error) => {
-                self.troubles.report(DIRECTORY, &ListenError::Directory(error));
+                let error = ListenError::of(error, ListenError::Directory);
+                self.troubles.report(DIRECTORY, &error);
                 return;
             }
         }
@@ -165,7 +169,7 @@ impl Watcher {
                 State::Failed { .. } => {}
             }
         }
-        if let Some((scope, address)) = name::read(name, self.metadata_port) {
+        if let Some((scope, address)) = name::read(name, self.router_address) {
             let state = self.serve(name, path, scope, address, now);
             match state {
                 Some(state) => {
@@ -193,11 +197,11 @@ impl Watcher {
                 return None;
             }
             Err(error) => {
-                self.troubles.report(name, &ListenError::Open(error));
-                return Some(State::Failed { id: NO_ID, retry_at: now + RETRY_PAUSE });
+                self.troubles.report(name, &ListenError::of(error, ListenError::Open));
+                return Some(State::Failed { id: NamespaceId::NONE, retry_at: now + RETRY_PAUSE });
             }
         };
-        let id = file.metadata().map_or(NO_ID, |found| NamespaceId::of(&found));
+        let id = file.metadata().map_or(NamespaceId::NONE, |found| NamespaceId::of(&found));
         let opened = check_is_namespace(&file)
             .and_then(|()| self.opener.open(file, address))
             .and_then(|listener| self.attend(listener));
@@ -205,7 +209,10 @@ impl Watcher {
             Ok(listener) => {
                 self.troubles.clear(name);
                 // A receiver that is gone has stopped.
-                let _ = self.events.send(Event::Serve { name: name.to_owned(), scope, listener });
+                let (name, path) = (name.to_owned(), path.to_owned());
+                let namespace = Namespace { path, id };
+                let _ =
+                    self.events.send(Event::Serve { name, scope, address, namespace, listener });
                 Some(State::Served(id))
             }
             Err(error) => {
@@ -224,27 +231,12 @@ impl Watcher {
     /// Lets the runtime wait for the listener's connections.
     fn attend(&self, listener: std::net::TcpListener) -> Result<TcpListener, ListenError> {
         let _reactor = self.runtime.enter();
-        TcpListener::from_std(listener).map_err(ListenError::Attend)
+        TcpListener::from_std(listener).map_err(|error| ListenError::of(error, ListenError::Attend))
     }
 }
-
-impl NamespaceId {
-    fn of(file: &fs::Metadata) -> Self {
-        Self { device: file.dev(), inode: file.ino() }
-    }
-}
-
-/// The id of what could not be looked at; no file has it.
-const NO_ID: NamespaceId = NamespaceId { device: 0, inode: 0 };
 
 /// What troubles with the directory itself are known by.
 const DIRECTORY: &str = "netns_dir";
-
-/// Opens what may be anything without waiting for it.
-fn open(path: &Path) -> io::Result<File> {
-    let flags = i32::from_ne_bytes(OFlags::NONBLOCK.bits().to_ne_bytes());
-    OpenOptions::new().read(true).custom_flags(flags).open(path)
-}
 
 fn abandon(events: &UnboundedSender<Event>, name: &str) {
     let _ = events.send(Event::Abandon { name: name.to_owned() });

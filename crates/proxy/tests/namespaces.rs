@@ -1,5 +1,7 @@
 //! Namespaces that come, go and come back, and others that are in the way.
 
+#![allow(clippy::print_stdout, reason = "a test says how long things took")]
+
 mod lab;
 mod scripted;
 
@@ -12,7 +14,8 @@ use std::{
 use innkeeper_model::{NetworkId, RouterId};
 use scripted::{
     Running,
-    guest::{body, connect_metadata, get, wire_network, wire_router},
+    guest::{METADATA, body, connect_metadata, connect_within, get, wire_network, wire_router},
+    lan::{self, connect_v6},
 };
 
 /// The time within which a namespace is to be served or let go.
@@ -78,6 +81,37 @@ fn a_deleted_namespace_leaves_the_kernel_and_its_successor_is_served() {
             });
         },
     );
+}
+
+#[test]
+fn a_namespace_made_again_serves_its_guests_within_a_second() {
+    lab::run_async("a_namespace_made_again_serves_its_guests_within_a_second", async || {
+        /// Short, lest the first packet of a connection that was lost is waited for.
+        const TRY: Duration = Duration::from_millis(100);
+        let running = Running::start();
+        let name = format!("qdhcp-{}", NetworkId::random());
+        lan::make("lan");
+        lan::guest("lan", "guest", 5, None);
+        let mut asking = Vec::new();
+        for round in 0..4 {
+            lan::serve("lan", &name);
+            let took = lab::wait_for("the namespace to be served", PROMPT, || {
+                connect_within("guest", METADATA, TRY).is_ok()
+            });
+            println!("round {round}: served after {took:?}");
+            assert!(body(&get("guest", "/")).contains("10.0.0.5"));
+            for mut stream in [connect_metadata("guest"), connect_v6("guest", None).unwrap()] {
+                stream.write_all(b"GET /hang HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+                asking.push(stream);
+            }
+            lab::wait_for("the hanging requests", PATIENCE, || {
+                let seen = running.next.seen.lock().unwrap();
+                seen.iter().filter(|request| request.target == "/hang").count() == asking.len()
+            });
+            lab::ip(&format!("netns del {name}"));
+            lab::ip_in("lan", "link del service");
+        }
+    });
 }
 
 #[test]

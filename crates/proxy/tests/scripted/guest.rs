@@ -12,7 +12,7 @@ use std::{
 use crate::lab;
 
 /// Where guests ask.
-const METADATA: &str = "169.254.169.254:80";
+pub(crate) const METADATA: &str = "169.254.169.254:80";
 
 /// Makes `namespace`, a router with 10.0.0.1/24 that redirects, and `guest` behind it.
 pub(crate) fn wire_router(namespace: &str, guest: &str, address: &str) {
@@ -46,8 +46,17 @@ fn wire(namespace: &str, link: &str, guest: &str, address: &str) {
 
 /// Connects from inside a namespace.
 pub(crate) fn connect(guest: &str, to: &str) -> std::io::Result<TcpStream> {
+    connect_within(guest, to, Duration::from_secs(2))
+}
+
+/// Connects from inside a namespace, or fails after `patience`.
+pub(crate) fn connect_within(
+    guest: &str,
+    to: &str,
+    patience: Duration,
+) -> std::io::Result<TcpStream> {
     let to: SocketAddr = to.parse().unwrap();
-    let stream = lab::inside(guest, || TcpStream::connect_timeout(&to, Duration::from_secs(2)))?;
+    let stream = lab::inside(guest, || TcpStream::connect_timeout(&to, patience))?;
     stream.set_read_timeout(Some(Duration::from_secs(12)))?;
     Ok(stream)
 }
@@ -59,7 +68,11 @@ pub(crate) fn connect_metadata(guest: &str) -> TcpStream {
 
 /// Sends bytes on a connection of its own; everything that comes back.
 pub(crate) fn send(guest: &str, bytes: &[u8]) -> String {
-    let mut stream = connect_metadata(guest);
+    send_on(connect_metadata(guest), bytes)
+}
+
+/// Sends bytes; everything that comes back.
+pub(crate) fn send_on(mut stream: TcpStream, bytes: &[u8]) -> String {
     stream.write_all(bytes).unwrap();
     let mut answer = Vec::new();
     // A refusal may come with a reset.
@@ -69,9 +82,14 @@ pub(crate) fn send(guest: &str, bytes: &[u8]) -> String {
 
 /// GETs a path; everything that comes back.
 pub(crate) fn get(guest: &str, path: &str) -> String {
+    get_on(connect_metadata(guest), path)
+}
+
+/// GETs a path on a connection that ends with it; everything that comes back.
+pub(crate) fn get_on(stream: TcpStream, path: &str) -> String {
     let request =
         format!("GET {path} HTTP/1.1\r\nHost: 169.254.169.254\r\nConnection: close\r\n\r\n");
-    send(guest, request.as_bytes())
+    send_on(stream, request.as_bytes())
 }
 
 /// The body of a 200 answer.

@@ -8,6 +8,7 @@
 )]
 
 pub(crate) mod guest;
+pub(crate) mod lan;
 
 use std::{
     sync::{Arc, Mutex},
@@ -61,9 +62,13 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start() -> Self {
+        Self::start_with(ProxyConfig::default())
+    }
+
+    pub(crate) fn start_with(config: ProxyConfig) -> Self {
         let (next, stop) = (Arc::new(Scripted::default()), CancellationToken::new());
         let mut registry = Registry::default();
-        let proxy = Arc::new(Proxy::new(ProxyConfig::default(), Arc::clone(&next), &mut registry));
+        let proxy = Arc::new(Proxy::new(config, Arc::clone(&next), &mut registry));
         let (running, until) = (Arc::clone(&proxy), stop.clone());
         let task = tokio::spawn(async move { running.run(until).await.unwrap() });
         Self { proxy, next, stop, task, registry }
@@ -73,5 +78,10 @@ impl Running {
         let mut text = String::new();
         encode(&mut text, &self.registry).unwrap();
         text
+    }
+
+    /// Whether the metrics have this line.
+    pub(crate) fn counts(&self, line: &str) -> bool {
+        self.metrics().lines().any(|found| found == line)
     }
 }
