@@ -5,6 +5,7 @@ use std::{net::SocketAddr, num::NonZeroU16, path::PathBuf};
 
 use innkeeper_config_drive::Format;
 use innkeeper_documents::{OpenStackVersion, VendorDataProvider};
+use innkeeper_model::MetadataPath;
 use innkeeper_store::StoreLocation;
 
 use super::{
@@ -218,6 +219,10 @@ configuration! {
         dir: PathBuf = "/run/netns";
         /// The port in router namespaces to which requests for 169.254.169.254:80 are redirected.
         metadata_port: NonZeroU16 = "9697";
+        /// How guests reach the service through their router: `redirect`, by NAT from port 80 to
+        /// `metadata_port`; `address`, the address itself on the router's interfaces and port 80,
+        /// without NAT, also for guests to whom 169.254.0.0/16 is on their own link.
+        metadata_path: MetadataPath = "redirect";
     }
 
     /// Secrets are given by the path of their file only: arguments and environments can be read

@@ -120,6 +120,7 @@ fn values_of_a_wrong_type_say_what_is_expected() {
         ("[agent]\napi = \"http://a\"\n", "expected a list of URLs"),
         ("[agent]\napi = []\n", "expected a list of URLs"),
         ("[netns]\nmetadata_port = 0\n", "expected a TCP port from 1 to 65535"),
+        ("[netns]\nmetadata_path = \"nat\"\n", "expected \"redirect\" or \"address\""),
         ("[agent]\napi_kind = \"neutron\"\n", "expected \"innkeeper\" or \"nova\""),
         ("[api\n", "innkeeper.toml:1: not valid TOML"),
         (

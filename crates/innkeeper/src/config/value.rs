@@ -7,6 +7,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use http::uri::{PathAndQuery, Scheme, Uri};
 use innkeeper_documents::OpenStackVersion;
+use innkeeper_model::MetadataPath;
 use innkeeper_store::StoreLocation;
 use tracing_subscriber::EnvFilter;
 
@@ -137,6 +138,16 @@ impl Value for OpenStackVersion {
 
     fn parse(text: &str) -> Option<Self> {
         Self::named(text)
+    }
+}
+
+impl Value for MetadataPath {
+    const FORM: Form = Form::Text;
+    const EXPECTED: &'static str = "\"redirect\" or \"address\"";
+    const NAME: &'static str = "redirect|address";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
     }
 }
 
@@ -395,6 +406,17 @@ mod tests {
     fn a_secret_is_not_taken_for_the_path_of_its_file() {
         assert!(SecretFile::parse("/etc/innkeeper/shared_secret").is_some());
         assert!(SecretFile::parse("0123456789abcdef0123456789abcdef").is_none());
+    }
+
+    #[test]
+    fn the_path_of_metadata_is_one_of_two() {
+        let parse = <MetadataPath as Value>::parse;
+        assert_eq!(parse("redirect"), Some(MetadataPath::Redirect));
+        assert_eq!(parse("address"), Some(MetadataPath::Address));
+        assert_eq!(parse("nat"), None);
+        for path in MetadataPath::ALL {
+            assert!(MetadataPath::EXPECTED.contains(path.as_str()));
+        }
     }
 
     #[test]

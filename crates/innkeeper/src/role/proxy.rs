@@ -33,6 +33,7 @@ pub(super) fn listen_in_namespaces<N: NextHop<Origin>>(
     let proxy_config = ProxyConfig {
         netns_dir: config.netns.dir.clone(),
         metadata_port: config.netns.metadata_port.get(),
+        metadata_path: config.netns.metadata_path,
         connections_max: connections_max(),
     };
     let proxy = Proxy::new(proxy_config, next, registry);
