@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Full;
 use innkeeper_model::{
-    ImportedInstance, Instance, InstanceId, MetadataProvider, NetworkId, Origin, Port, PortOwner,
-    ProjectId, RouterId, SubnetId, Topology, TopologyGeneration,
+    ImportedInstance, Instance, InstanceId, MetadataProvider, NetworkId, Port, ProjectId, RouterId,
+    SubnetId,
 };
 use percent_encoding::utf8_percent_encode;
 use serde::{Serialize, de::DeserializeOwned};
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How long an answer may take. The server gives up on its database after some seconds.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A client of one control API; clones share its connections.
 #[derive(Debug, Clone)]
@@ -209,12 +209,6 @@ impl Client {
         self.call(Method::DELETE, &path, None::<&()>, false).await.map(drop)
     }
 
-    /// Finds whose address `origin` is. Reads only, so a lost connection is tried again.
-    pub async fn port_owner_lookup(&self, origin: &Origin) -> Result<PortOwner, ControlError> {
-        let body = self.call(Method::POST, routes::NETWORK_VIEW_LOOKUP, Some(origin), true).await?;
-        self.parse(&body)
-    }
-
     /// Keeps a config drive for an instance, and says which.
     pub async fn config_drive_keep(
         &self,
@@ -247,27 +241,6 @@ impl Client {
         self.call(Method::GET, &target, None::<&()>, true).await
     }
 
-    /// What hosts are to bring up. With `after`, waits up to `wait` (at most
-    /// [`TOPOLOGY_WAIT_MAX`](crate::TOPOLOGY_WAIT_MAX)) for a generation that differs from it, and
-    /// answers the unchanged topology if there is none.
-    pub async fn topology(
-        &self,
-        after: Option<TopologyGeneration>,
-        wait: Duration,
-    ) -> Result<Topology, ControlError> {
-        let wait = wait.min(crate::TOPOLOGY_WAIT_MAX);
-        let path = match after {
-            Some(after) => {
-                format!("{}?after={after}&wait_seconds={}", routes::TOPOLOGY, wait.as_secs())
-            }
-            None => routes::TOPOLOGY.to_owned(),
-        };
-        let within = ANSWER_TIMEOUT + wait;
-        let answer = self.exchange(Method::GET, &path, None::<&()>, true, within).await?;
-        let body = self.accepted(answer)?;
-        self.parse(&body)
-    }
-
     async fn json<B, T>(
         &self,
         method: Method,
@@ -283,7 +256,7 @@ impl Client {
         self.parse(&body)
     }
 
-    async fn call<B: Serialize + Sync>(
+    pub(crate) async fn call<B: Serialize + Sync>(
         &self,
         method: Method,
         path: &str,
@@ -294,7 +267,7 @@ impl Client {
         self.accepted(answer)
     }
 
-    async fn exchange<B: Serialize + Sync>(
+    pub(crate) async fn exchange<B: Serialize + Sync>(
         &self,
         method: Method,
         path: &str,
@@ -338,7 +311,7 @@ impl Client {
         request.map_err(|error| self.protocol(&format!("{path} is not a path: {error}")))
     }
 
-    fn accepted(&self, answer: RawAnswer) -> Result<Bytes, ControlError> {
+    pub(crate) fn accepted(&self, answer: RawAnswer) -> Result<Bytes, ControlError> {
         if answer.status.is_success() { Ok(answer.body) } else { Err(self.refusal(&answer)) }
     }
 
@@ -360,7 +333,7 @@ impl Client {
         }
     }
 
-    fn parse<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ControlError> {
+    pub(crate) fn parse<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ControlError> {
         serde_json::from_slice(body).map_err(|error| self.protocol(&error.to_string()))
     }
 

@@ -70,6 +70,10 @@ pub fn openapi_document() -> Value {
     model::InstanceChange,
     model::Origin,
     model::PortOwner,
+    crate::DhcpClient,
+    model::DhcpBinding,
+    crate::PortPrefixes,
+    model::PluggedPort,
     model::Topology,
     ErrorBody,
 )))]

@@ -116,6 +116,8 @@ paths! {
     METADATA_PROVIDERS = "/v1/metadata-providers";
     METADATA_PROVIDER_NETWORK = "/v1/metadata-providers/{provider}/networks/{network_id}";
     NETWORK_VIEW_LOOKUP = "/v1/network-view/lookup";
+    NETWORK_VIEW_DHCP_BINDING = "/v1/network-view/dhcp-binding";
+    NETWORK_VIEW_PLUGGED_PORTS = "/v1/network-view/plugged-ports";
     TOPOLOGY = "/v1/topology";
     OPENAPI = "/v1/openapi.json";
 }
@@ -195,6 +197,8 @@ endpoints! {
     MetadataProviderRemoveNetwork DELETE METADATA_PROVIDER_NETWORK Admin () Nothing, "No longer let a metadata provider speak for the guests of a network";
 
     NetworkViewLookup POST NETWORK_VIEW_LOOKUP Agent ("Origin") One("PortOwner"), "Find the port, instance and project behind an address in a namespace";
+    NetworkViewDhcpBinding POST NETWORK_VIEW_DHCP_BINDING Agent ("DhcpClient") One("DhcpBinding"), "Find what DHCP has to tell a MAC address on a network; not-found if it is no port's";
+    NetworkViewPluggedPorts POST NETWORK_VIEW_PLUGGED_PORTS Agent ("PortPrefixes") Many("PluggedPort"), "List the ports whose ids begin so, as interfaces are named after them";
     TopologyFetch GET TOPOLOGY Agent () One("Topology"), "Show, or wait for a change of, what hosts are to bring up";
     OpenapiFetch GET OPENAPI Admin () Document, "Show this document";
 }
@@ -207,7 +211,17 @@ impl Operation {
 
     /// Whether it lists resources, and so takes the list filters.
     pub fn lists(self) -> bool {
-        self != Self::MetadataProviderList && matches!(self.endpoint().answer, Answer::Many(_))
+        !matches!(self, Self::MetadataProviderList | Self::NetworkViewPluggedPorts)
+            && matches!(self.endpoint().answer, Answer::Many(_))
+    }
+
+    /// Whether it changes nothing: every GET, and questions that need a body.
+    pub fn only_reads(self) -> bool {
+        let asks = matches!(
+            self,
+            Self::NetworkViewLookup | Self::NetworkViewDhcpBinding | Self::NetworkViewPluggedPorts
+        );
+        asks || self.endpoint().method == Method::GET
     }
 }
 
@@ -230,6 +244,13 @@ mod tests {
     fn agents_may_look_up_and_watch_and_nothing_else() {
         let agents: Vec<_> =
             Operation::ALL.iter().filter(|o| o.endpoint().access == Access::Agent).collect();
-        assert_eq!(agents, [&Operation::NetworkViewLookup, &Operation::TopologyFetch]);
+        let expected = [
+            &Operation::NetworkViewLookup,
+            &Operation::NetworkViewDhcpBinding,
+            &Operation::NetworkViewPluggedPorts,
+            &Operation::TopologyFetch,
+        ];
+        assert_eq!(agents, expected);
+        assert!(agents.iter().all(|operation| operation.only_reads()));
     }
 }

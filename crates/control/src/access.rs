@@ -79,7 +79,7 @@ fn operation(request: &Request) -> Option<Operation> {
 }
 
 fn writes(operation: Operation) -> bool {
-    operation != Operation::NetworkViewLookup && operation.endpoint().method != Method::GET
+    !operation.only_reads()
 }
 
 /// One line per change; ids and names only, never a body.

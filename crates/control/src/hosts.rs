@@ -1,10 +1,13 @@
-//! What hosts ask: whose an address is, and what they are to bring up.
+//! What hosts ask: whose an address is, what they are to bring up, who asks for an address, and
+//! what is plugged in.
 
 use std::time::Duration;
 
 use axum::{Json, extract::State};
-use innkeeper_control_api::TOPOLOGY_WAIT_MAX;
-use innkeeper_model::{Invalid, Origin, PortOwner, Topology, TopologyGeneration};
+use innkeeper_control_api::{DhcpClient, PortPrefixes, TOPOLOGY_WAIT_MAX};
+use innkeeper_model::{
+    DhcpBinding, Invalid, Origin, PluggedPort, PortOwner, Topology, TopologyGeneration,
+};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
@@ -24,6 +27,23 @@ pub(crate) async fn lookup(
 ) -> Result<Json<PortOwner>, Failure> {
     let origin = Origin::new(origin.scope, origin.address);
     Ok(Json(shared.store.port_owner(&origin).await??))
+}
+
+pub(crate) async fn dhcp_binding(
+    State(shared): State<Shared>,
+    Body(DhcpClient { network_id, mac_address }): Body<DhcpClient>,
+) -> Result<Json<DhcpBinding>, Failure> {
+    let found = shared.store.dhcp_binding(network_id, mac_address).await?;
+    let not_found =
+        || Failure::not_found("port", format!("with MAC address {mac_address} on {network_id}"));
+    found.map(Json).ok_or_else(not_found)
+}
+
+pub(crate) async fn plugged_ports(
+    State(shared): State<Shared>,
+    Body(wanted): Body<PortPrefixes>,
+) -> Result<Json<Vec<PluggedPort>>, Failure> {
+    Ok(Json(shared.store.plugged_ports(wanted.prefixes).await?))
 }
 
 #[derive(Debug, Deserialize)]

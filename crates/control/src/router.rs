@@ -113,6 +113,8 @@ fn handler(operation: Operation) -> MethodRouter<Shared> {
         Op::MetadataProviderAddNetwork => put(imported::add_network),
         Op::MetadataProviderRemoveNetwork => delete(imported::remove_network),
         Op::NetworkViewLookup => post(hosts::lookup),
+        Op::NetworkViewDhcpBinding => post(hosts::dhcp_binding),
+        Op::NetworkViewPluggedPorts => post(hosts::plugged_ports),
         Op::TopologyFetch => get(hosts::topology),
         Op::OpenapiFetch => get(|| async { Json(openapi_document()) }),
     }

@@ -1,51 +1,78 @@
 //! Bridges, one per network.
 
-use rtnetlink::LinkUnspec;
-
 use crate::{
-    HostError,
-    link::{Link, LinkKind},
-    marks,
-    netlink::Netlink,
-    report::ReconcileReport,
+    HostError, marks,
+    netlink::{Link, LinkChange, LinkKind},
+    outside::Outside,
+    plan::BridgePlan,
     sysctl,
+    work::Work,
 };
 
-/// The bridge of this name, made and brought up if it is not there; an operator's own is used as
-/// it is.
+/// The bridge of this name: ours is made and brought up, an operator's own is used as it is.
+/// `None` if it is not there because nothing is changed.
 pub(crate) fn ensure(
-    netlink: &Netlink,
+    outside: &Outside,
     name: &str,
-    report: &mut ReconcileReport,
-) -> Result<Link, HostError> {
-    let bridge = match netlink.link(name)? {
-        Some(link) => link,
-        None => make(netlink, name, report)?,
-    };
-    if bridge.kind != LinkKind::Bridge {
+    plan: BridgePlan,
+    work: &mut Work,
+) -> Result<Option<Link>, HostError> {
+    let found = outside.link(name);
+    if let Some(found) = &found
+        && found.kind != LinkKind::Bridge
+    {
         let reason = "is not a Linux bridge";
         return Err(HostError::Conflict { name: name.to_owned(), reason });
     }
-    if bridge.up {
-        return Ok(bridge);
-    }
-    if bridge.alias != marks::BRIDGE {
-        return Err(HostError::BridgeDown { name: name.to_owned() });
-    }
-    keep_host_out(name)?;
-    netlink.change(name, LinkUnspec::new_with_index(bridge.index).up().build())?;
-    report.changed(name, "brought up");
-    Ok(bridge)
+    if plan.ours { ensure_ours(outside, name, found, work) } else { check_theirs(name, found) }
 }
 
-fn make(netlink: &Netlink, name: &str, report: &mut ReconcileReport) -> Result<Link, HostError> {
-    netlink.add_bridge(name)?;
-    report.changed(name, "made bridge");
-    let gone = || HostError::Conflict { name: name.to_owned(), reason: "comes and goes" };
-    let bridge = netlink.link(name)?.ok_or_else(gone)?;
-    let mark = LinkUnspec::new_with_index(bridge.index).alias(marks::BRIDGE).build();
-    netlink.change(name, mark)?;
-    Ok(Link { alias: marks::BRIDGE.to_owned(), ..bridge })
+fn check_theirs(name: &str, found: Option<Link>) -> Result<Option<Link>, HostError> {
+    match found {
+        None => Err(HostError::NoBridge { name: name.to_owned() }),
+        Some(bridge) if !bridge.up => Err(HostError::BridgeDown { name: name.to_owned() }),
+        Some(bridge) => Ok(Some(bridge)),
+    }
+}
+
+fn ensure_ours(
+    outside: &Outside,
+    name: &str,
+    found: Option<Link>,
+    work: &mut Work,
+) -> Result<Option<Link>, HostError> {
+    let Some(bridge) = found else {
+        work.change(name, "made bridge", || {
+            outside.netlink.add_bridge(name, marks::BRIDGE)?;
+            raise(outside, name)
+        })?;
+        return outside.refresh(name);
+    };
+    if bridge.alias != marks::BRIDGE {
+        if !is_unfinished(outside, &bridge) {
+            let reason = "is a bridge of somebody else's";
+            return Err(HostError::Conflict { name: name.to_owned(), reason });
+        }
+        work.change(name, "marked", || {
+            outside.netlink.change(&LinkChange::of(&bridge).alias(marks::BRIDGE))
+        })?;
+    }
+    if !bridge.up {
+        work.change(name, "brought up", || raise(outside, name))?;
+        return outside.refresh(name);
+    }
+    Ok(Some(bridge))
+}
+
+/// As a run leaves it that ended between making and marking.
+fn is_unfinished(outside: &Outside, bridge: &Link) -> bool {
+    let in_use = || outside.links().iter().any(|link| link.controller == Some(bridge.index));
+    bridge.alias.is_empty() && !bridge.up && !in_use()
+}
+
+fn raise(outside: &Outside, name: &str) -> Result<(), HostError> {
+    keep_host_out(name)?;
+    outside.netlink.change(&LinkChange::named(name).up())
 }
 
 /// Keeps this machine from having an address of its own in the tenants' network, by which guests

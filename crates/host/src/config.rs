@@ -1,11 +1,15 @@
 use std::path::PathBuf;
 
+use innkeeper_model::MetadataPath;
+
 /// What the host role is set up with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostConfig {
     /// Where namespaces have their names; `ip netns` uses `/run/netns`.
     pub netns_dir: PathBuf,
-    /// Where the proxy listens in routers' namespaces.
+    /// How requests are caught in routers' namespaces.
+    pub metadata_path: MetadataPath,
+    /// Where the proxy listens in routers' namespaces, if requests are redirected.
     pub metadata_port: u16,
     /// The `nft` program; `None` looks in `PATH` and where distributions put it.
     pub nft: Option<PathBuf>,
@@ -13,6 +17,11 @@ pub struct HostConfig {
 
 impl Default for HostConfig {
     fn default() -> Self {
-        Self { netns_dir: PathBuf::from("/run/netns"), metadata_port: 9697, nft: None }
+        Self {
+            netns_dir: PathBuf::from("/run/netns"),
+            metadata_path: MetadataPath::Redirect,
+            metadata_port: 9697,
+            nft: None,
+        }
     }
 }

@@ -1,39 +1,83 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use innkeeper_model::Topology;
+use innkeeper_model::{PluggedPort, Topology};
+use tokio::sync::watch;
 
 use crate::{
     HostConfig, HostError, HostStatus, ReconcileReport,
+    nftables::Nft,
     pass::{Depth, Reconciler},
+    report::Failure,
+    source::NetworkSource,
+    taps::{GuardState, Guarding, Look},
+    work::Hands,
 };
 
 /// The host role: brings up what it is told and keeps it so.
 #[derive(Debug, Clone)]
 pub struct Host {
     reconciler: Arc<Mutex<Reconciler>>,
+    guarding: Arc<Mutex<Guarding>>,
+    pub(crate) guarded: watch::Sender<BTreeSet<String>>,
     pub(crate) status: Arc<Mutex<HostStatus>>,
 }
 
 impl Host {
     /// A host role that has not looked at anything yet.
     pub fn new(config: HostConfig) -> Self {
-        Self { reconciler: Arc::new(Mutex::new(Reconciler::new(config))), status: Arc::default() }
+        let guarding = Guarding::new(Nft::new(config.nft.clone()));
+        Self {
+            reconciler: Arc::new(Mutex::new(Reconciler::new(config))),
+            guarding: Arc::new(Mutex::new(guarding)),
+            guarded: watch::Sender::default(),
+            status: Arc::default(),
+        }
     }
 
-    /// Looks at everything and mends what differs from `topology`.
+    /// Looks at everything but taps and mends what differs from `topology`.
     ///
     /// A failure of one network or router does not stop the others; it is in the report, and
     /// another pass tries again.
     pub async fn reconcile(&self, topology: &Topology) -> ReconcileReport {
-        self.pass(topology, Depth::Full).await
+        self.pass(&Arc::new(topology.clone()), Depth::Full).await
+    }
+
+    /// Guards the taps that are there, once.
+    pub async fn guard_taps(
+        &self,
+        topology: &Topology,
+        source: &impl NetworkSource,
+    ) -> ReconcileReport {
+        self.guard(&Arc::new(topology.clone()), source).await
+    }
+
+    /// Says what would be changed, and changes nothing.
+    pub async fn plan(&self, topology: &Topology, source: &impl NetworkSource) -> HostPlan {
+        let topology = Arc::new(topology.clone());
+        let (state, mut report) = self.guard_with(&topology, source, Hands::Look).await;
+        let bridges = state.bridges.clone();
+        let networks = self.pass_with(&topology, Depth::Full, bridges, Hands::Look).await;
+        report.changes.splice(0..0, networks.changes);
+        report.failures.splice(0..0, networks.failures);
+        HostPlan { report, taps: state.taps, remarks: state.remarks }
     }
 
     /// Removes everything that this role made on this machine, and nothing else.
     pub async fn remove_all(&self) -> ReconcileReport {
-        self.reconcile(&Topology::default()).await
+        let guarding = Arc::clone(&self.guarding);
+        let guard = blocking(move || lock(&guarding).remove(Hands::Mend).finish()).await;
+        let mut report = self.reconcile(&Topology::default()).await;
+        match guard {
+            Ok(guard) => {
+                report.changes.extend(guard.changes);
+                report.failures.extend(guard.failures);
+            }
+            Err(error) => report.failed("guard", &error),
+        }
+        report
     }
 
     /// How the role fares.
@@ -41,49 +85,159 @@ impl Host {
         lock(&self.status).clone()
     }
 
-    pub(crate) async fn pass(&self, topology: &Topology, depth: Depth) -> ReconcileReport {
-        let reconciler = Arc::clone(&self.reconciler);
-        let topology = topology.clone();
+    pub(crate) async fn pass(&self, topology: &Arc<Topology>, depth: Depth) -> ReconcileReport {
+        let guarded = self.guarded.borrow().clone();
+        let report = self.pass_with(topology, depth, guarded, Hands::Mend).await;
+        self.record(&report, |status| &mut status.network_failures);
+        report
+    }
+
+    async fn pass_with(
+        &self,
+        topology: &Arc<Topology>,
+        depth: Depth,
+        guarded: BTreeSet<String>,
+        hands: Hands,
+    ) -> ReconcileReport {
+        let (reconciler, topology) = (Arc::clone(&self.reconciler), Arc::clone(topology));
         // The kernel's answers are waited for; a panic poisons nothing that a new pass would not
         // look up again.
-        let pass = tokio::task::spawn_blocking(move || {
+        let pass = blocking(move || {
             let mut reconciler = lock(&reconciler);
-            let report = reconciler.pass(&topology, depth);
-            (report, reconciler.progress())
+            let work = reconciler.pass(&topology, depth, &guarded, hands);
+            (work.finish(), reconciler.progress())
         });
-        let (report, (generation, namespaces)) = pass.await.unwrap_or_else(|_| {
-            let mut report = ReconcileReport::default();
-            report.failed("host", &HostError::Panicked);
-            (report, (None, 0))
-        });
-        self.record(&report, |status| {
-            status.generation = generation.or(status.generation);
-            status.namespaces = namespaces;
+        match pass.await {
+            Ok((report, (generation, namespaces))) => {
+                if hands == Hands::Mend {
+                    let mut status = lock(&self.status);
+                    status.generation = generation.or(status.generation);
+                    status.namespaces = namespaces;
+                    status.last_pass = report.took;
+                }
+                report
+            }
+            Err(error) => {
+                let mut report = ReconcileReport::default();
+                report.failed("host", &error);
+                report
+            }
+        }
+    }
+
+    pub(crate) async fn guard(
+        &self,
+        topology: &Arc<Topology>,
+        source: &impl NetworkSource,
+    ) -> ReconcileReport {
+        let (state, report) = self.guard_with(topology, source, Hands::Mend).await;
+        self.record(&report, |status| &mut status.guard_failures);
+        self.record_remarks(&state.remarks);
+        lock(&self.status).taps = state.taps;
+        let bridges = state.bridges;
+        self.guarded.send_if_modified(|before| {
+            let changed = *before != bridges;
+            *before = bridges;
+            changed
         });
         report
     }
 
+    async fn guard_with(
+        &self,
+        topology: &Arc<Topology>,
+        source: &impl NetworkSource,
+        hands: Hands,
+    ) -> (GuardState, ReconcileReport) {
+        let failed = |error: HostError| {
+            let mut report = ReconcileReport::default();
+            report.failed("guard", &error);
+            (GuardState::default(), report)
+        };
+        let seen = Arc::clone(topology);
+        let look = match blocking(move || Look::new(&seen)).await.and_then(|look| look) {
+            Ok(look) => look,
+            Err(error) => return failed(error),
+        };
+        let ports = plugged(source, look.prefixes()).await;
+        let guarding = Arc::clone(&self.guarding);
+        let pass = blocking(move || {
+            let (state, work) = lock(&guarding).pass(&look, ports.as_deref(), hands);
+            (state, work.finish())
+        });
+        pass.await.unwrap_or_else(failed)
+    }
+
     /// Logs what changed, and a failure once until it changes.
-    fn record(&self, report: &ReconcileReport, update: impl FnOnce(&mut HostStatus)) {
+    fn record(
+        &self,
+        report: &ReconcileReport,
+        failures: impl FnOnce(&mut HostStatus) -> &mut Vec<Failure>,
+    ) {
         for change in &report.changes {
             tracing::info!(item = %change.item, "{}", change.what);
         }
         let mut status = lock(&self.status);
-        let mut before: BTreeMap<&str, &str> = BTreeMap::new();
-        for failure in &status.failures {
-            before.insert(&failure.item, &failure.error);
-        }
-        for failure in &report.failures {
-            if before.remove(failure.item.as_str()) != Some(failure.error.as_str()) {
-                tracing::warn!(item = %failure.item, error = %failure.error, "not brought about; retried every second");
-            }
-        }
-        for item in before.into_keys() {
+        let known = failures(&mut status);
+        let over = news(known, &report.failures, |failure| {
+            tracing::warn!(item = %failure.item, error = %failure.error, "not brought about; retried every second");
+        });
+        for item in over {
             tracing::info!(%item, "brought about after all");
         }
-        status.failures.clone_from(&report.failures);
-        update(&mut status);
+        known.clone_from(&report.failures);
     }
+
+    fn record_remarks(&self, remarks: &[Failure]) {
+        let mut status = lock(&self.status);
+        news(&status.remarks, remarks, |remark| {
+            tracing::warn!(item = %remark.item, "{}", remark.error);
+        });
+        status.remarks = remarks.to_vec();
+    }
+}
+
+/// What a host role would do, and how taps stand.
+#[derive(Debug, Default)]
+pub struct HostPlan {
+    /// What would be changed, in order, and what stands in the way.
+    pub report: ReconcileReport,
+    /// Taps that are guarded, or would be.
+    pub taps: usize,
+    /// What an operator should know.
+    pub remarks: Vec<Failure>,
+}
+
+/// The ports whose ids begin so; `None` if nobody can be asked.
+async fn plugged(source: &impl NetworkSource, prefixes: Vec<String>) -> Option<Vec<PluggedPort>> {
+    let mut ports = Vec::new();
+    for some in prefixes.chunks(PREFIXES_AT_ONCE) {
+        ports.extend(source.plugged_ports(some.to_vec()).await.ok()?);
+    }
+    Some(ports)
+}
+
+/// Far below what one question may name.
+const PREFIXES_AT_ONCE: usize = 500;
+
+/// Tells `tell` of what is new, and returns the items of which nothing is said any more.
+fn news(before: &[Failure], now: &[Failure], tell: impl Fn(&Failure)) -> Vec<String> {
+    let mut known: BTreeMap<&str, &str> = BTreeMap::new();
+    for failure in before {
+        known.insert(&failure.item, &failure.error);
+    }
+    for failure in now {
+        if known.remove(failure.item.as_str()) != Some(failure.error.as_str()) {
+            tell(failure);
+        }
+    }
+    known.into_keys().map(str::to_owned).collect()
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, HostError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_panic| HostError::Panicked)
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,58 +1,103 @@
 //! What is inside a namespace: links with their addresses, forwarding, rules.
 
-use std::{collections::BTreeSet, fs::File};
-
-use ipnet::IpNet;
-use rtnetlink::LinkUnspec;
-
-use crate::{
-    HostError,
-    link::Link,
-    marks,
-    netlink::Netlink,
-    nft::MetadataRules,
-    plan::{LinkPlan, NamespacePlan, NamespaceRole},
-    report::ReconcileReport,
-    sysctl, veth,
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
 };
 
-/// Mends the namespace that the calling thread is in; `outside` is the machine's own.
+use innkeeper_model::PortId;
+use ipnet::IpNet;
+
+use crate::{
+    HostError, addresses, marks,
+    netlink::{Link, LinkChange, Netlink},
+    nftables::{Rules, Table},
+    outside::Outside,
+    plan::{LinkPlan, NamespacePlan, NamespaceRole},
+    sysctl, veth,
+    work::Work,
+};
+
+/// What a namespace is mended with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tools<'a> {
+    /// The namespace's name.
+    pub(crate) name: &'a str,
+    /// The machine's own links.
+    pub(crate) outside: &'a Outside,
+    /// A router's rules.
+    pub(crate) rules: &'a Table,
+    /// The generation of this namespace's rules that was found right.
+    pub(crate) rules_seen: Option<u32>,
+    /// Bridges on which no guest can pass for another.
+    pub(crate) guarded: &'a BTreeSet<String>,
+}
+
+/// Mends the namespace that the calling thread is in. Returns the generation of its rules, if they
+/// are as they should be.
 pub(crate) fn mend(
     plan: &NamespacePlan,
     file: &File,
-    outside: &Netlink,
-    rules: &MetadataRules,
-    report: &mut ReconcileReport,
-) -> Result<(), HostError> {
+    tools: Tools<'_>,
+    work: &mut Work,
+) -> Result<Option<u32>, HostError> {
     let inside = Netlink::open()?;
-    raise_loopback(&inside, report)?;
+    let mut links: BTreeMap<String, Link> =
+        inside.links()?.into_iter().map(|link| (link.name.clone(), link)).collect();
+    let lo = links.get("lo");
+    if lo.is_none_or(|lo| lo.alias != marks::NAMESPACE) {
+        return Err(HostError::ForeignNamespace { name: tools.name.to_owned() });
+    }
+    if lo.is_some_and(|link| !link.up) {
+        work.change("lo", "brought up", || inside.change(&LinkChange::named("lo").up()))?;
+    }
     // A guest's router advertisement must not become a route or an address of ours.
     for links in ["default", "all"] {
-        sysctl::set(&format!("ipv6/conf/{links}/accept_ra"), "0")?;
+        set(&format!("ipv6/conf/{links}/accept_ra"), "0", work)?;
     }
-    if plan.role == NamespaceRole::Router {
-        // The rules come first: a link that is up without them would forward requests.
-        if rules.ensure()? {
-            report.changed("nftables", "set the metadata rules");
-        }
-        for key in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
-            if sysctl::set(key, "1")? {
-                report.changed(key, "set to 1");
-            }
-        }
-    }
+    let rules = match plan.role {
+        NamespaceRole::Router => Some(prepare_router(tools, work)?),
+        NamespaceRole::Network(_) => None,
+    };
+    let held = inside.addresses()?;
     for link in &plan.links {
-        let found = veth::ensure_pair(link, file, &inside, outside, report)?;
-        mend_link(link, &found, &inside, report)?;
-        mend_addresses(link, &found, &inside, report)?;
+        let near = links.remove(&link.inside);
+        let is_new = near.is_none();
+        let found = veth::ensure_pair(link, file, (&inside, near), tools.outside, work)?;
+        let Some(found) = found else {
+            // Not made, since nothing is changed: all of it is to be done.
+            for address in &link.addresses {
+                work.change(&link.inside, format!("added address {address}"), || Ok(()))?;
+            }
+            continue;
+        };
+        mend_link(link, &found, &inside, tools.guarded, work)?;
+        let held = if is_new { inside.addresses()? } else { held.clone() };
+        addresses::mend(link, &found, (&inside, &held), work)?;
     }
-    remove_unplanned_links(plan, &inside, report)
+    remove_unplanned(plan, &links, &inside, work)?;
+    Ok(rules.flatten())
 }
 
-fn raise_loopback(inside: &Netlink, report: &mut ReconcileReport) -> Result<(), HostError> {
-    let Some(link) = inside.link("lo")?.filter(|link| !link.up) else { return Ok(()) };
-    inside.change("lo", LinkUnspec::new_with_index(link.index).up().build())?;
-    report.changed("lo", "brought up");
+/// The rules come first: a link that is up without them would forward requests.
+fn prepare_router(tools: Tools<'_>, work: &mut Work) -> Result<Option<u32>, HostError> {
+    let mut rules = Rules::open()?;
+    let generation = rules.generation()?;
+    if tools.rules_seen != Some(generation) && tools.rules.is_set(&mut rules)? != Some(true) {
+        work.change("nftables", "set the metadata rules", || tools.rules.set())?;
+    }
+    for key in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
+        set(key, "1", work)?;
+    }
+    // Only the port that holds an address may answer for it.
+    set("ipv4/conf/all/arp_ignore", "1", work)?;
+    work.mends().then(|| rules.generation()).transpose()
+}
+
+fn set(key: &str, value: &str, work: &mut Work) -> Result<(), HostError> {
+    if sysctl::differs(key, value)? {
+        work.change(key, format!("set to {value}"), || sysctl::set(key, value).map(drop))?;
+    }
     Ok(())
 }
 
@@ -60,74 +105,52 @@ fn mend_link(
     plan: &LinkPlan,
     link: &Link,
     inside: &Netlink,
-    report: &mut ReconcileReport,
+    guarded: &BTreeSet<String>,
+    work: &mut Work,
 ) -> Result<(), HostError> {
-    let mut change = LinkUnspec::new_with_index(link.index);
+    let mut change = LinkChange::of(link);
     let mut mended = Vec::new();
     if link.mac != plan.mac.bytes() {
-        change = change.address(plan.mac.bytes().to_vec());
+        change = change.mac(plan.mac.bytes());
         mended.push(format!("mac {}", plan.mac));
     }
     if let Some(mtu) = plan.mtu.filter(|mtu| *mtu != link.mtu) {
         change = change.mtu(mtu);
         mended.push(format!("mtu {mtu}"));
     }
-    let mark = marks::port(plan.port);
+    let is_guarded = guarded.contains(&plan.bridge);
+    let mark = if is_guarded { marks::guarded_port } else { marks::port }(plan.port);
     if link.alias != mark {
-        change = change.alias(mark);
-        mended.push("marked".to_owned());
+        change = change.alias(&mark);
+        mended.push(if is_guarded { "marked as guarded" } else { "marked" }.to_owned());
     }
     if !link.up {
         change = change.up();
         mended.push("brought up".to_owned());
     }
-    if !mended.is_empty() {
-        inside.change(&plan.inside, change.build())?;
-        report.changed(&plan.inside, mended.join(", "));
+    if mended.is_empty() {
+        return Ok(());
     }
-    Ok(())
-}
-
-fn mend_addresses(
-    plan: &LinkPlan,
-    link: &Link,
-    inside: &Netlink,
-    report: &mut ReconcileReport,
-) -> Result<(), HostError> {
-    for found in inside.addresses(link)? {
-        // Link-local ones that nobody planned are the kernel's own.
-        let foreign = found.permanent && !is_link_local_v6(found.address);
-        if foreign && !plan.addresses.contains(&found.address) {
-            inside.remove_address(link, &found)?;
-            report.changed(&plan.inside, format!("removed address {}", found.address));
-        }
-    }
-    // Listed again: the kernel removes a range's other addresses with its first.
-    let held: BTreeSet<IpNet> =
-        inside.addresses(link)?.into_iter().map(|held| held.address).collect();
-    for address in plan.addresses.difference(&held) {
-        inside.add_address(link, *address)?;
-        report.changed(&plan.inside, format!("added address {address}"));
-    }
-    Ok(())
-}
-
-fn is_link_local_v6(address: IpNet) -> bool {
-    matches!(address, IpNet::V6(net) if net.addr().is_unicast_link_local())
+    work.change(&plan.inside, mended.join(", "), || inside.change(&change))
 }
 
 /// A router's link to a subnet that it left.
-fn remove_unplanned_links(
+fn remove_unplanned(
     plan: &NamespacePlan,
+    others: &BTreeMap<String, Link>,
     inside: &Netlink,
-    report: &mut ReconcileReport,
+    work: &mut Work,
 ) -> Result<(), HostError> {
-    for link in inside.links()? {
-        let Some(port) = marks::port_of(&link.alias) else { continue };
-        if plan.links.iter().all(|planned| planned.port != port) {
-            inside.remove_link(&link)?;
-            report.changed(&link.name, "removed");
+    let planned: BTreeSet<PortId> = plan.links.iter().map(|link| link.port).collect();
+    for link in others.values() {
+        if marks::port_of(&link.alias).is_some_and(|port| !planned.contains(&port)) {
+            work.change(&link.name, "removed", || inside.remove_link(link))?;
         }
     }
     Ok(())
+}
+
+/// Addresses that somebody else may have, whom the kernel asks before it uses them.
+pub(crate) fn is_link_local_v6(address: IpNet) -> bool {
+    matches!(address, IpNet::V6(net) if net.addr().is_unicast_link_local())
 }

@@ -6,6 +6,7 @@
 //!
 //! Everything made here carries a mark (see [`marks`]); only what carries one is ever removed.
 
+mod addresses;
 mod bridge;
 mod config;
 mod error;
@@ -13,20 +14,27 @@ mod follow;
 mod host;
 mod inside;
 mod interior;
-mod link;
+mod keeper;
 pub mod marks;
 mod namespace;
 mod netlink;
-mod nft;
+mod nftables;
+mod outside;
 mod pass;
 mod plan;
 mod removal;
 mod report;
+mod source;
 mod sysctl;
+mod taps;
 mod unshare;
 mod veth;
+mod work;
 
 pub use config::HostConfig;
 pub use error::HostError;
-pub use host::Host;
+pub use host::{Host, HostPlan};
+pub use keeper::Keeper;
 pub use report::{Change, Failure, HostStatus, ReconcileReport};
+pub use source::NetworkSource;
+pub use taps::{Tap, TapOwner};

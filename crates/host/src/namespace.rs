@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -18,6 +18,10 @@ use rustix::{
 
 use crate::{HostError, inside, marks, netlink::Netlink, unshare::unshare_network};
 
+/// One namespace of the kernel, whatever its names: the device and inode of its file. Two that are
+/// alive at once differ.
+pub(crate) type NamespaceId = (u64, u64);
+
 /// The file system type of namespace files (linux/magic.h).
 const NSFS_MAGIC: u32 = 0x6e73_6673;
 
@@ -26,6 +30,7 @@ const NSFS_MAGIC: u32 = 0x6e73_6673;
 pub(crate) struct Namespace {
     pub(crate) name: String,
     pub(crate) file: File,
+    pub(crate) id: NamespaceId,
 }
 
 /// The directory of named namespaces.
@@ -54,7 +59,9 @@ impl Namespaces {
         };
         let kind = fstatfs(&file).map_err(|error| HostError::system(doing(), error))?.f_type;
         let is_namespace = u32::try_from(kind).is_ok_and(|kind| kind == NSFS_MAGIC);
-        Ok(is_namespace.then(|| Namespace { name: name.to_owned(), file }))
+        let found = file.metadata().map_err(|error| HostError::system(doing(), error))?;
+        let id = (found.dev(), found.ino());
+        Ok(is_namespace.then(|| Namespace { name: name.to_owned(), file, id }))
     }
 
     /// Makes the namespace; a plain file left behind under its name is taken over.
@@ -121,7 +128,8 @@ impl Namespaces {
         Ok(names)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// The file that a namespace of this name is bound to.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 

@@ -1,18 +1,23 @@
 //! One pass: compare what is to be there with what is, and mend the difference.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::PathBuf,
+    sync::Arc,
+};
 
-use innkeeper_model::{Topology, TopologyGeneration};
+use innkeeper_model::{HostedNetwork, Topology, TopologyGeneration};
 
 use crate::{
-    HostConfig, HostError, bridge, inside, interior,
-    namespace::Namespaces,
-    netlink::Netlink,
-    nft::MetadataRules,
-    plan::{NamespacePlan, Plan},
-    removal,
-    report::ReconcileReport,
-    veth,
+    HostConfig, HostError, bridge, inside,
+    interior::{self, Tools},
+    namespace::{Namespace, NamespaceId, Namespaces},
+    netlink::Link,
+    nftables::{Nft, Table, router_rules},
+    outside::Outside,
+    plan::{LinkPlan, NamespacePlan, NamespaceRole, Plan},
+    removal, veth,
+    work::{Hands, Work},
 };
 
 /// How much a pass looks at.
@@ -27,20 +32,45 @@ pub(crate) enum Depth {
 /// Makes passes, one at a time, and remembers what is settled.
 #[derive(Debug)]
 pub(crate) struct Reconciler {
+    config: HostConfig,
     namespaces: Namespaces,
-    rules: MetadataRules,
-    settled: BTreeMap<String, NamespacePlan>,
+    rules: Table,
+    settled: BTreeMap<String, Settled>,
+    /// The generation of the rules in each namespace that was found right.
+    rules_seen: HashMap<NamespaceId, u32>,
     /// Namespaces whose removal failed.
     unremoved: Vec<String>,
     generation: Option<TopologyGeneration>,
 }
 
+/// A namespace that is as it should be.
+#[derive(Debug)]
+struct Settled {
+    plan: NamespacePlan,
+    id: NamespaceId,
+}
+
+/// A network's namespace in which DHCP is to be answered.
+#[derive(Debug, Clone)]
+pub(crate) struct SettledNetwork {
+    pub(crate) network: Arc<HostedNetwork>,
+    pub(crate) namespace: String,
+    pub(crate) path: PathBuf,
+    pub(crate) id: NamespaceId,
+}
+
+/// The links of a namespace with their bridges, as far as those are there.
+type Bridged<'a> = Vec<(&'a LinkPlan, Option<Link>)>;
+
 impl Reconciler {
     pub(crate) fn new(config: HostConfig) -> Self {
+        let nft = Nft::new(config.nft.clone());
         Self {
-            namespaces: Namespaces::new(config.netns_dir),
-            rules: MetadataRules::new(config.metadata_port, config.nft),
+            namespaces: Namespaces::new(config.netns_dir.clone()),
+            rules: router_rules(config.metadata_path, config.metadata_port, nft),
+            config,
             settled: BTreeMap::new(),
+            rules_seen: HashMap::new(),
             unremoved: Vec::new(),
             generation: None,
         }
@@ -51,47 +81,85 @@ impl Reconciler {
         (self.generation, self.settled.len())
     }
 
-    pub(crate) fn pass(&mut self, topology: &Topology, depth: Depth) -> ReconcileReport {
-        let mut report = ReconcileReport::default();
-        match Netlink::open() {
-            Ok(outside) => self.pass_with(&outside, topology, depth, &mut report),
-            Err(error) => report.failed("netlink", &error),
+    /// The networks whose namespaces are there.
+    pub(crate) fn settled_networks(&self) -> Vec<SettledNetwork> {
+        let settled = self.settled.iter().filter_map(|(name, settled)| match &settled.plan.role {
+            NamespaceRole::Router => None,
+            NamespaceRole::Network(network) => Some(SettledNetwork {
+                network: Arc::clone(network),
+                namespace: name.clone(),
+                path: self.namespaces.path(name),
+                id: settled.id,
+            }),
+        });
+        settled.collect()
+    }
+
+    /// On the bridges named in `guarded` no guest can pass for another.
+    pub(crate) fn pass(
+        &mut self,
+        topology: &Topology,
+        depth: Depth,
+        guarded: &BTreeSet<String>,
+        hands: Hands,
+    ) -> Work {
+        let mut work = Work::new(hands);
+        match Outside::open() {
+            Ok(outside) => self.pass_with(&outside, topology, depth, guarded, &mut work),
+            Err(error) => work.report.failed("netlink", &error),
         }
         self.generation = Some(topology.generation);
-        report
+        work
     }
 
     fn pass_with(
         &mut self,
-        outside: &Netlink,
+        outside: &Outside,
         topology: &Topology,
         depth: Depth,
-        report: &mut ReconcileReport,
+        guarded: &BTreeSet<String>,
+        work: &mut Work,
     ) {
-        let plan = Plan::new(topology);
+        let mut plan = Plan::new(topology, self.config.metadata_path);
+        for (who, error) in &plan.conflicts {
+            work.report.failed(who, error);
+        }
         match self.candidates_for_removal(depth) {
             Ok(names) => {
-                self.unremoved =
-                    removal::remove_namespaces(names, &plan, &self.namespaces, &self.rules, report);
+                self.unremoved = removal::remove_namespaces(names, &plan, &self.namespaces, work);
             }
-            Err(error) => report.failed("namespaces", &error),
+            Err(error) => work.report.failed("namespaces", &error),
         }
-        removal::remove_links(&plan, outside, report);
-        self.settled.retain(|name, settled| plan.namespaces.get(name) == Some(settled));
-        for (name, namespace) in plan.namespaces {
+        removal::remove_links(&plan, outside, work);
+        let bridges = ensure_bridges(outside, &plan, work);
+        self.settled.retain(|name, settled| plan.namespaces.get(name) == Some(&settled.plan));
+        for (name, namespace) in std::mem::take(&mut plan.namespaces) {
             if depth == Depth::Changed && self.settled.contains_key(&name) {
                 continue;
             }
-            match self.mend(&name, &namespace, outside, report) {
-                Ok(()) => {
-                    self.settled.insert(name, namespace);
+            let bridged: Result<Bridged<'_>, ()> = namespace
+                .links
+                .iter()
+                .map(|link| bridges.get(&link.bridge).map(|found| (link, found.clone())).ok_or(()))
+                .collect();
+            // What is wrong with a bridge was said of the bridge.
+            let Ok(bridged) = bridged else {
+                self.settled.remove(&name);
+                continue;
+            };
+            match self.mend(&name, &namespace, &bridged, (outside, guarded), work) {
+                Ok(Some(id)) => {
+                    self.settled.insert(name, Settled { plan: namespace, id });
                 }
+                Ok(None) => {}
                 Err(error) => {
                     self.settled.remove(&name);
-                    report.failed(&name, &error);
+                    work.report.failed(&name, &error);
                 }
             }
         }
+        let alive: BTreeSet<_> = self.settled.values().map(|settled| settled.id).collect();
+        self.rules_seen.retain(|id, _| alive.contains(id));
     }
 
     fn candidates_for_removal(&self, depth: Depth) -> Result<Vec<String>, HostError> {
@@ -101,34 +169,79 @@ impl Reconciler {
         }
     }
 
+    /// `None` if it is not there because nothing is changed.
     fn mend(
+        &mut self,
+        name: &str,
+        plan: &NamespacePlan,
+        bridged: &Bridged<'_>,
+        (outside, guarded): (&Outside, &BTreeSet<String>),
+        work: &mut Work,
+    ) -> Result<Option<NamespaceId>, HostError> {
+        let Some(namespace) = self.ensure_namespace(name, plan, work)? else { return Ok(None) };
+        let id = namespace.id;
+        let rules_seen = self.rules_seen.get(&id).copied();
+        let tools = Tools { name, outside, rules: &self.rules, rules_seen, guarded };
+        let mut within = work.within();
+        let mended = inside::run(&namespace.file, name, || {
+            interior::mend(plan, &namespace.file, tools, &mut within)
+        });
+        work.absorb(name, within);
+        if let Some(generation) = mended? {
+            self.rules_seen.insert(id, generation);
+        }
+        for (link, bridge) in bridged {
+            veth::plug_in(link, bridge.as_ref(), outside, work)?;
+        }
+        Ok(Some(id))
+    }
+
+    fn ensure_namespace(
         &self,
         name: &str,
         plan: &NamespacePlan,
-        outside: &Netlink,
-        report: &mut ReconcileReport,
-    ) -> Result<(), HostError> {
-        let mut bridges = Vec::with_capacity(plan.links.len());
-        for link in &plan.links {
-            bridges.push(bridge::ensure(outside, &link.bridge, report)?);
+        work: &mut Work,
+    ) -> Result<Option<Namespace>, HostError> {
+        if let Some(namespace) = self.namespaces.open(name)? {
+            return Ok(Some(namespace));
         }
-        let namespace = match self.namespaces.open(name)? {
-            Some(namespace) => namespace,
-            None => {
-                let made = self.namespaces.create(name)?;
-                report.changed(name, "made namespace");
-                made
+        if !work.mends() {
+            work.change(name, "made namespace", || Ok(()))?;
+            if plan.role == NamespaceRole::Router {
+                work.change(&format!("{name}/nftables"), "set the metadata rules", || Ok(()))?;
             }
-        };
-        let mut within = ReconcileReport::default();
-        let mended = inside::run(&namespace.file, name, || {
-            interior::mend(plan, &namespace.file, outside, &self.rules, &mut within)
-        });
-        report.absorb(name, within);
-        mended?;
-        for (link, bridge) in plan.links.iter().zip(&bridges) {
-            veth::plug_in(link, bridge, outside, report)?;
+            for link in &plan.links {
+                let item = format!("{name}/{}", link.inside);
+                let addresses: Vec<_> = link.addresses.iter().map(ToString::to_string).collect();
+                let what = format!(
+                    "made, with {} plugged into {}, and given {}",
+                    link.outside,
+                    link.bridge,
+                    addresses.join(", ")
+                );
+                work.change(&item, what, || Ok(()))?;
+            }
+            return Ok(None);
         }
-        Ok(())
+        let made = self.namespaces.create(name)?;
+        work.change(name, "made namespace", || Ok(()))?;
+        Ok(Some(made))
     }
+}
+
+/// The bridges that are as they should be, `None` where one is not there because nothing is
+/// changed. What is wrong with another is in the report.
+fn ensure_bridges(
+    outside: &Outside,
+    plan: &Plan,
+    work: &mut Work,
+) -> HashMap<String, Option<Link>> {
+    let mut found = HashMap::new();
+    for (name, bridge) in &plan.bridges {
+        match bridge::ensure(outside, name, *bridge, work) {
+            Ok(link) => drop(found.insert(name.clone(), link)),
+            Err(error) => work.report.failed(name, &error),
+        }
+    }
+    found
 }

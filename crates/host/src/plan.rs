@@ -1,17 +1,43 @@
 //! What is to be there, worked out from a topology. No I/O.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::{Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
 
-use innkeeper_model::{HostedInterface, HostedNetwork, HostedRouter, MacAddress, PortId, Topology};
-use ipnet::{IpNet, Ipv4Net};
+use innkeeper_model::{
+    HostedInterface, HostedNetwork, HostedRouter, MacAddress, MetadataPath, NetworkId, Port,
+    PortId, Topology,
+};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use crate::HostError;
 
 /// The address that metadata is served on.
-pub(crate) const METADATA_ADDRESS: std::net::Ipv4Addr = std::net::Ipv4Addr::new(169, 254, 169, 254);
+pub(crate) const METADATA_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+/// The same over IPv6.
+pub(crate) const METADATA_ADDRESS_IPV6: Ipv6Addr =
+    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe);
 
-/// All that is to be there, by the namespace's name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// All that is to be there.
+#[derive(Debug, Default)]
 pub(crate) struct Plan {
+    /// By name.
+    pub(crate) bridges: BTreeMap<String, BridgePlan>,
+    /// By name.
     pub(crate) namespaces: BTreeMap<String, NamespacePlan>,
+    /// What cannot be planned: who, and why.
+    pub(crate) conflicts: Vec<(String, HostError)>,
+}
+
+/// A bridge that is to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BridgePlan {
+    /// A network whose bridge it is.
+    pub(crate) network: NetworkId,
+    /// Made here, and of that network alone; otherwise an operator's.
+    pub(crate) ours: bool,
 }
 
 /// A namespace that is to be there.
@@ -22,12 +48,12 @@ pub(crate) struct NamespacePlan {
 }
 
 /// What a namespace is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NamespaceRole {
-    /// Forwards between its links and redirects requests for metadata.
+    /// Forwards between its links and catches requests for metadata.
     Router,
-    /// A network's own.
-    Network,
+    /// A network's own, where DHCP is answered.
+    Network(Arc<HostedNetwork>),
 }
 
 /// A veth pair that is to be there.
@@ -45,95 +71,181 @@ pub(crate) struct LinkPlan {
 }
 
 impl Plan {
-    pub(crate) fn new(topology: &Topology) -> Self {
-        let networks = topology.networks.iter().map(network);
-        let routers = topology.routers.iter().map(router);
-        Self { namespaces: networks.chain(routers).collect() }
+    pub(crate) fn new(topology: &Topology, path: MetadataPath) -> Self {
+        let mut plan = Self::default();
+        let mut networks = HashMap::new();
+        for network in &topology.networks {
+            if plan.add_bridge(network) {
+                networks.insert(network.id, network);
+                plan.add_network(network);
+            }
+        }
+        for router in &topology.routers {
+            plan.add_router(router, &networks, path);
+        }
+        plan
     }
 
-    /// The ports and the bridges that some namespace needs.
-    pub(crate) fn ports_and_bridges(&self) -> (BTreeSet<PortId>, BTreeSet<&str>) {
-        let links = || self.namespaces.values().flat_map(|namespace| &namespace.links);
-        (
-            links().map(|link| link.port).collect(),
-            links().map(|link| link.bridge.as_str()).collect(),
-        )
+    /// False if the bridge is another network's: two tenants would be in one network.
+    fn add_bridge(&mut self, network: &HostedNetwork) -> bool {
+        let (name, ours) = (&network.bridge.name, network.bridge.ours);
+        let wanted = BridgePlan { network: network.id, ours };
+        match self.bridges.get(name) {
+            Some(taken) if ours || taken.ours => {
+                let other = taken.network;
+                let error = HostError::SharedBridge { name: name.clone(), other };
+                self.conflicts.push((format!("network {}", network.id), error));
+                false
+            }
+            _ => {
+                self.bridges.entry(name.clone()).or_insert(wanted);
+                true
+            }
+        }
+    }
+
+    fn add_network(&mut self, network: &HostedNetwork) {
+        let Some(interface) = &network.dhcp else { return };
+        let mut link = link("ns-", interface, network);
+        if interface.metadata.ipv4 {
+            link.addresses.insert(IpNet::V4(Ipv4Net::from(METADATA_ADDRESS)));
+        }
+        if interface.metadata.ipv6 {
+            link.addresses.insert(IpNet::V6(Ipv6Net::from(METADATA_ADDRESS_IPV6)));
+        }
+        let role = NamespaceRole::Network(Arc::new(network.clone()));
+        let plan = NamespacePlan { role, links: vec![link] };
+        self.namespaces.insert(format!("qdhcp-{}", network.id), plan);
+    }
+
+    fn add_router(
+        &mut self,
+        router: &HostedRouter,
+        networks: &HashMap<NetworkId, &HostedNetwork>,
+        path: MetadataPath,
+    ) {
+        let name = format!("qrouter-{}", router.id);
+        let mut links = Vec::with_capacity(router.interfaces.len());
+        for interface in &router.interfaces {
+            let Some(network) = networks.get(&interface.network_id) else {
+                let error = HostError::NoNetwork { network: interface.network_id };
+                self.conflicts.push((format!("{name}/{}", interface.port_id), error));
+                continue;
+            };
+            let mut link = link("qr-", interface, network);
+            if interface.metadata.ipv4 && path == MetadataPath::Address {
+                link.addresses.insert(IpNet::V4(Ipv4Net::from(METADATA_ADDRESS)));
+            }
+            // Redirected or not, nobody answers neighbour discovery for it otherwise.
+            if interface.metadata.ipv6 {
+                link.addresses.insert(IpNet::V6(Ipv6Net::from(METADATA_ADDRESS_IPV6)));
+            }
+            links.push(link);
+        }
+        self.namespaces.insert(name, NamespacePlan { role: NamespaceRole::Router, links });
+    }
+
+    /// The ports that some namespace needs.
+    pub(crate) fn ports(&self) -> BTreeSet<PortId> {
+        self.namespaces.values().flat_map(|namespace| &namespace.links).map(|l| l.port).collect()
     }
 }
 
-fn network(network: &HostedNetwork) -> (String, NamespacePlan) {
-    let mut link = link("ns-", &network.interface);
-    if network.metadata {
-        link.addresses.insert(IpNet::V4(Ipv4Net::from(METADATA_ADDRESS)));
-    }
-    let plan = NamespacePlan { role: NamespaceRole::Network, links: vec![link] };
-    (format!("qdhcp-{}", network.id), plan)
-}
-
-fn router(router: &HostedRouter) -> (String, NamespacePlan) {
-    let links = router.interfaces.iter().map(|interface| link("qr-", interface)).collect();
-    (format!("qrouter-{}", router.id), NamespacePlan { role: NamespaceRole::Router, links })
-}
-
-fn link(prefix: &str, interface: &HostedInterface) -> LinkPlan {
-    // Neutron's names: a link's name has 15 characters at most.
-    let short: String = interface.port_id.to_string().chars().take(11).collect();
+fn link(prefix: &str, interface: &HostedInterface, network: &HostedNetwork) -> LinkPlan {
     LinkPlan {
         port: interface.port_id,
-        inside: format!("{prefix}{short}"),
-        outside: format!("tap{short}"),
-        bridge: interface.bridge.clone(),
+        inside: Port::interface_name(interface.port_id, prefix),
+        outside: Port::interface_name(interface.port_id, "tap"),
+        bridge: network.bridge.name.clone(),
         mac: interface.mac_address,
-        mtu: interface.mtu,
+        mtu: network.mtu,
         addresses: interface.addresses.iter().copied().collect(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use innkeeper_model::{NetworkId, RouterId};
+    use innkeeper_model::{HostedBridge, MetadataHolder, RouterId};
 
     use super::*;
 
-    #[test]
-    fn a_network_with_metadata_holds_the_address_beside_its_own() {
-        let interface = interface("10.0.0.2/24");
-        let id = interface.network_id;
-        let with = HostedNetwork { id, interface: interface.clone(), metadata: true };
-        let without = HostedNetwork { id, interface, metadata: false };
-        let addresses = |network| {
-            let topology = Topology { networks: vec![network], ..Topology::default() };
-            let plan = Plan::new(&topology);
-            let namespace = plan.namespaces.get(&format!("qdhcp-{id}")).cloned().unwrap();
-            namespace.links[0].addresses.iter().map(ToString::to_string).collect::<Vec<_>>()
-        };
-        assert_eq!(addresses(with), ["10.0.0.2/24", "169.254.169.254/32"]);
-        assert_eq!(addresses(without), ["10.0.0.2/24"]);
-    }
-
-    #[test]
-    fn names_fit_the_kernel() {
-        let interfaces = vec![interface("10.0.0.1/24")];
-        let topology = Topology {
-            routers: vec![HostedRouter { id: RouterId::random(), interfaces }],
-            ..Topology::default()
-        };
-        for namespace in Plan::new(&topology).namespaces.values() {
-            for link in &namespace.links {
-                assert!(link.inside.starts_with("qr-"), "{}", link.inside);
-                assert!(link.inside.len() < 16 && link.outside.len() < 16, "{link:?}");
-            }
+    fn network(metadata: MetadataHolder) -> HostedNetwork {
+        let id = NetworkId::random();
+        HostedNetwork {
+            id,
+            bridge: HostedBridge { name: "brq0".to_owned(), ours: true },
+            mtu: None,
+            dhcp: Some(interface(id, "10.0.0.2/24", metadata)),
+            subnets: Vec::new(),
+            force_metadata: false,
+            isolated_metadata: true,
         }
     }
 
-    fn interface(address: &str) -> HostedInterface {
+    fn interface(id: NetworkId, address: &str, metadata: MetadataHolder) -> HostedInterface {
         HostedInterface {
             port_id: PortId::random(),
-            network_id: NetworkId::random(),
-            bridge: "brq0".to_owned(),
+            network_id: id,
             mac_address: MacAddress::generated([1, 2, 3]),
-            mtu: None,
             addresses: vec![address.parse().unwrap()],
+            metadata,
+        }
+    }
+
+    fn addresses(plan: &Plan, namespace: &str) -> Vec<String> {
+        plan.namespaces[namespace].links[0].addresses.iter().map(ToString::to_string).collect()
+    }
+
+    const BOTH: MetadataHolder = MetadataHolder { ipv4: true, ipv6: true };
+    const NONE: MetadataHolder = MetadataHolder { ipv4: false, ipv6: false };
+
+    #[test]
+    fn a_dhcp_port_holds_the_addresses_beside_its_own() {
+        for (holder, expected) in [
+            (BOTH, ["10.0.0.2/24", "169.254.169.254/32", "fe80::a9fe:a9fe/128"].as_slice()),
+            (NONE, &["10.0.0.2/24"]),
+        ] {
+            let network = network(holder);
+            let name = format!("qdhcp-{}", network.id);
+            let topology = Topology { networks: vec![network], ..Topology::default() };
+            let plan = Plan::new(&topology, MetadataPath::Redirect);
+            assert_eq!(addresses(&plan, &name), expected);
+        }
+    }
+
+    #[test]
+    fn a_router_that_redirects_needs_no_ipv4_address() {
+        let network = network(NONE);
+        let router = HostedRouter {
+            id: RouterId::random(),
+            interfaces: vec![interface(network.id, "10.0.0.1/24", BOTH)],
+        };
+        let name = format!("qrouter-{}", router.id);
+        let topology =
+            Topology { networks: vec![network], routers: vec![router], ..Topology::default() };
+        let redirect = Plan::new(&topology, MetadataPath::Redirect);
+        assert_eq!(addresses(&redirect, &name), ["10.0.0.1/24", "fe80::a9fe:a9fe/128"]);
+        let address = Plan::new(&topology, MetadataPath::Address);
+        let expected = ["10.0.0.1/24", "169.254.169.254/32", "fe80::a9fe:a9fe/128"];
+        assert_eq!(addresses(&address, &name), expected);
+        for link in &address.namespaces[&name].links {
+            assert!(link.inside.starts_with("qr-"), "{}", link.inside);
+            assert!(link.inside.len() < 16 && link.outside.len() < 16, "{link:?}");
+        }
+    }
+
+    #[test]
+    fn two_networks_never_share_a_bridge_of_ours() {
+        let (first, mut second) = (network(NONE), network(NONE));
+        for ours in [true, false] {
+            second.bridge.ours = ours;
+            let networks = vec![first.clone(), second.clone()];
+            let topology = Topology { networks, ..Topology::default() };
+            let plan = Plan::new(&topology, MetadataPath::Redirect);
+            assert_eq!(plan.namespaces.len(), 1);
+            let (who, why) = &plan.conflicts[0];
+            assert!(who.contains(&second.id.to_string()), "{who}");
+            assert!(why.to_string().contains(&first.id.to_string()), "{why}");
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use innkeeper_model::TopologyGeneration;
 
@@ -11,6 +11,8 @@ pub struct ReconcileReport {
     pub changes: Vec<Change>,
     /// What could not be, each for itself; the rest was still done.
     pub failures: Vec<Failure>,
+    /// How long it took.
+    pub took: Duration,
 }
 
 impl ReconcileReport {
@@ -25,10 +27,12 @@ impl ReconcileReport {
 
     /// Takes over what was changed within a namespace.
     pub(crate) fn absorb(&mut self, namespace: &str, within: Self) {
-        for Change { item, what } in within.changes {
-            self.changes.push(Change { item: format!("{namespace}/{item}"), what });
-        }
-        self.failures.extend(within.failures);
+        let named = |item: String| format!("{namespace}/{item}");
+        let changes = within.changes.into_iter();
+        self.changes.extend(changes.map(|Change { item, what }| Change { item: named(item), what }));
+        let failures = within.failures.into_iter();
+        self.failures
+            .extend(failures.map(|Failure { item, error }| Failure { item: named(item), error }));
     }
 
     pub(crate) fn failed(&mut self, item: &str, error: &HostError) {
@@ -73,8 +77,23 @@ pub struct HostStatus {
     pub generation: Option<TopologyGeneration>,
     /// Namespaces that are as they should be.
     pub namespaces: usize,
-    /// What could not be brought about; retried every second.
-    pub failures: Vec<Failure>,
+    /// Taps that are guarded.
+    pub taps: usize,
+    /// How long the last look at the networks took.
+    pub last_pass: Duration,
+    /// What could not be brought about of networks and routers; retried every second.
+    pub network_failures: Vec<Failure>,
+    /// What could not be brought about of taps and their guard; retried every second.
+    pub guard_failures: Vec<Failure>,
+    /// What an operator should know, and this role cannot mend.
+    pub remarks: Vec<Failure>,
     /// Why no newer topology could be had, if it could not.
     pub view_error: Option<String>,
+}
+
+impl HostStatus {
+    /// Everything that could not be brought about.
+    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.network_failures.iter().chain(&self.guard_failures)
+    }
 }

@@ -4,21 +4,31 @@ use std::{fs, io, path::PathBuf};
 
 use crate::HostError;
 
-/// Sets `key` (`ipv4/ip_forward`) to `value`; true if it had another one.
+/// Whether `key` (`ipv4/ip_forward`) has another value than `value`.
 ///
 /// A key that this kernel has not, such as those of IPv6 where that is off, needs no setting.
-pub(crate) fn set(key: &str, value: &str) -> Result<bool, HostError> {
-    let path = PathBuf::from("/proc/sys/net").join(key);
-    let now = match fs::read_to_string(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+pub(crate) fn differs(key: &str, value: &str) -> Result<bool, HostError> {
+    match fs::read_to_string(path(key)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         read => {
-            read.map_err(|error| HostError::system(format_args!("read sysctl {key}"), error))?
+            let now =
+                read.map_err(|error| HostError::system(format_args!("read sysctl {key}"), error))?;
+            Ok(now.trim_end() != value)
         }
-    };
-    if now.trim_end() == value {
-        return Ok(false);
     }
-    fs::write(&path, value)
-        .map_err(|error| HostError::system(format_args!("set sysctl {key} to {value}"), error))?;
-    Ok(true)
+}
+
+/// Sets `key` to `value`; true if it had another one.
+pub(crate) fn set(key: &str, value: &str) -> Result<bool, HostError> {
+    let differs = differs(key, value)?;
+    if differs {
+        fs::write(path(key), value).map_err(|error| {
+            HostError::system(format_args!("set sysctl {key} to {value}"), error)
+        })?;
+    }
+    Ok(differs)
+}
+
+fn path(key: &str) -> PathBuf {
+    PathBuf::from("/proc/sys/net").join(key)
 }

@@ -2,34 +2,32 @@
 
 use std::{fs::File, os::fd::AsFd};
 
-use rtnetlink::LinkUnspec;
-
 use crate::{
-    HostError, bridge,
-    link::{Link, LinkKind},
-    marks,
-    netlink::{Netlink, NewVeth},
+    HostError, bridge, marks,
+    netlink::{Link, LinkChange, LinkKind, Netlink, NewVeth},
+    outside::Outside,
     plan::LinkPlan,
-    report::ReconcileReport,
+    work::Work,
 };
 
 /// The end inside of a pair whose other end is the plan's: one that is there, or a new one.
+/// `None` if it is not there because nothing is changed.
 ///
-/// `inside` and `outside` are conversations about the two namespaces, `file` is the inner one's.
+/// `inside` and `near` are a conversation about the inner namespace and its link of that name,
+/// `file` is that namespace's.
 pub(crate) fn ensure_pair(
     plan: &LinkPlan,
     file: &File,
-    inside: &Netlink,
-    outside: &Netlink,
-    report: &mut ReconcileReport,
-) -> Result<Link, HostError> {
-    let near = inside.link(&plan.inside)?;
-    let far = outside.link(&plan.outside)?;
+    (inside, near): (&Netlink, Option<Link>),
+    outside: &Outside,
+    work: &mut Work,
+) -> Result<Option<Link>, HostError> {
+    let far = outside.link(&plan.outside);
     if let (Some(near), Some(far)) = (&near, &far)
         && are_pair(near, far)
     {
         check_port(far, plan)?;
-        return Ok(near.clone());
+        return Ok(Some(near.clone()));
     }
     if let Some(far) = far {
         check_port(&far, plan)?;
@@ -37,32 +35,47 @@ pub(crate) fn ensure_pair(
             let reason = "is not a link of ours";
             return Err(HostError::Conflict { name: plan.outside.clone(), reason });
         }
-        outside.remove_link(&far)?;
-        report.changed(&plan.outside, "removed half a pair");
+        work.change(&plan.outside, "removed half a pair", || outside.remove(&far))?;
     }
     if let Some(near) = near {
         if near.kind != LinkKind::Veth {
             let reason = "is not a veth link";
             return Err(HostError::Conflict { name: plan.inside.clone(), reason });
         }
-        inside.remove_link(&near)?;
-        report.changed(&plan.inside, "removed half a pair");
+        work.change(&plan.inside, "removed half a pair", || inside.remove_link(&near))?;
     }
-    make_pair(plan, file, inside, outside, report)
+    work.change(&plan.inside, format!("made, with {} outside", plan.outside), || {
+        outside.netlink.add_veth(&NewVeth {
+            outside: &plan.outside,
+            inside: &plan.inside,
+            inside_mac: plan.mac,
+            mtu: plan.mtu,
+            alias: marks::port(plan.port),
+            namespace: file.as_fd(),
+        })?;
+        outside.refresh(&plan.outside).map(drop)
+    })?;
+    match inside.link(&plan.inside)? {
+        None if work.mends() => {
+            Err(HostError::Conflict { name: plan.inside.clone(), reason: "comes and goes" })
+        }
+        found => Ok(found),
+    }
 }
 
 /// Plugs the outer end into its bridge and brings it up.
 pub(crate) fn plug_in(
     plan: &LinkPlan,
-    bridge: &Link,
-    outside: &Netlink,
-    report: &mut ReconcileReport,
+    bridge: Option<&Link>,
+    outside: &Outside,
+    work: &mut Work,
 ) -> Result<(), HostError> {
     let name = plan.outside.as_str();
-    let gone = || HostError::Conflict { name: name.to_owned(), reason: "comes and goes" };
-    let link = outside.link(name)?.ok_or_else(gone)?;
-    bridge::keep_host_out(name)?;
-    let mut change = LinkUnspec::new_with_index(link.index);
+    let (Some(bridge), Some(link)) = (bridge, outside.link(name)) else {
+        // Neither is there only where nothing is changed.
+        return work.change(name, format!("plugged into {}", plan.bridge), || Ok(()));
+    };
+    let mut change = LinkChange::of(&link);
     let mut mended = Vec::new();
     if link.controller != Some(bridge.index) {
         change = change.controller(bridge.index);
@@ -72,41 +85,23 @@ pub(crate) fn plug_in(
         change = change.mtu(mtu);
         mended.push(format!("mtu {mtu}"));
     }
+    let mark = marks::port(plan.port);
+    if link.alias != mark {
+        change = change.alias(&mark);
+        mended.push("marked".to_owned());
+    }
     if !link.up {
         change = change.up();
         mended.push("brought up".to_owned());
     }
-    let mark = marks::port(plan.port);
-    if link.alias != mark {
-        change = change.alias(mark);
-        mended.push("marked".to_owned());
+    if mended.is_empty() {
+        return Ok(());
     }
-    if !mended.is_empty() {
-        outside.change(name, change.build())?;
-        report.changed(name, mended.join(", "));
-    }
-    Ok(())
-}
-
-fn make_pair(
-    plan: &LinkPlan,
-    file: &File,
-    inside: &Netlink,
-    outside: &Netlink,
-    report: &mut ReconcileReport,
-) -> Result<Link, HostError> {
-    outside.add_veth(&NewVeth {
-        outside: &plan.outside,
-        inside: &plan.inside,
-        inside_mac: plan.mac,
-        namespace: file.as_fd(),
-    })?;
-    report.changed(&plan.inside, format!("made, with {} outside", plan.outside));
-    let gone = |name: &str| HostError::Conflict { name: name.to_owned(), reason: "comes and goes" };
-    let far = outside.link(&plan.outside)?.ok_or_else(|| gone(&plan.outside))?;
-    let mark = LinkUnspec::new_with_index(far.index).alias(marks::port(plan.port)).build();
-    outside.change(&plan.outside, mark)?;
-    inside.link(&plan.inside)?.ok_or_else(|| gone(&plan.inside))
+    work.change(name, mended.join(", "), || {
+        bridge::keep_host_out(name)?;
+        outside.netlink.change(&change)?;
+        outside.refresh(name).map(drop)
+    })
 }
 
 fn are_pair(near: &Link, far: &Link) -> bool {
@@ -115,7 +110,8 @@ fn are_pair(near: &Link, far: &Link) -> bool {
 }
 
 fn check_port(far: &Link, plan: &LinkPlan) -> Result<(), HostError> {
-    match marks::port_of(&far.alias).filter(|port| *port != plan.port) {
+    let other = marks::port_of(&far.alias).or_else(|| marks::tap_of(&far.alias));
+    match other.filter(|port| *port != plan.port) {
         Some(other) => {
             let name = plan.outside.clone();
             Err(HostError::SharedName { name, other: other.to_string() })

@@ -12,14 +12,13 @@ use std::{
 
 use innkeeper_host::{Host, HostConfig};
 use innkeeper_model::Topology;
-use topology::{Names, hosted_network, hosted_router};
+use topology::{Names, hosted_network, topology};
 
 #[test]
 fn a_router_redirects_and_shuts_its_port_to_all_else() {
     lab::run_async("a_router_redirects_and_shuts_its_port_to_all_else", async || {
-        let router = hosted_router(&[("brblue", "10.0.0.1/24"), ("brgreen", "10.0.1.1/24")]);
-        let namespace = Names::of_router(&router).namespace;
-        let topology = Topology { routers: vec![router], ..Topology::default() };
+        let interfaces = [("brblue", "10.0.0.1/24"), ("brgreen", "10.0.1.1/24")];
+        let (topology, Names { namespace, .. }) = topology(Vec::new(), &interfaces);
         bring_up(&topology).await;
         plug_in_guest("brblue", "10.0.0.5/24", "default via 10.0.0.1");
         let proxy = lab::inside(&namespace, || TcpListener::bind("[::]:9697").unwrap());

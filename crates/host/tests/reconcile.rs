@@ -2,11 +2,12 @@
 
 #[path = "../../proxy/tests/lab/mod.rs"]
 mod lab;
+mod source;
 mod topology;
 
 use innkeeper_host::{Host, HostConfig, ReconcileReport};
 use innkeeper_model::Topology;
-use topology::{Names, hosted_network, hosted_router};
+use topology::{Names, hosted_network, on_their_bridge, topology};
 
 #[test]
 fn a_second_pass_changes_nothing() {
@@ -25,9 +26,13 @@ fn check_second_pass() {
     lab::block_on(async {
         let host = Host::new(HostConfig::default());
         let network = hosted_network("brblue", "10.0.0.2/24", true);
-        let router = hosted_router(&[("brblue", "10.0.0.1/24"), ("brgreen", "fd00::1/64")]);
-        let names = (Names::of_network(&network), Names::of_router(&router));
-        let topology = Topology { generation: 7, networks: vec![network], routers: vec![router] };
+        let of_network = Names::of_network(&network);
+        let (topology, of_router) = topology(
+            vec![network],
+            &[("brblue", "10.0.0.1/24"), ("brgreen", "fd00::1/64")],
+        );
+        let names = (of_network, of_router);
+        let topology = Topology { generation: 7, ..topology };
 
         let first = host.reconcile(&topology).await;
         assert_settled(&first);
@@ -80,9 +85,8 @@ fn what_somebody_breaks_is_mended() {
     lab::run_async("what_somebody_breaks_is_mended", async || {
         let host = Host::new(HostConfig::default());
         let network = hosted_network("brblue", "10.0.0.2/24", true);
-        let router = hosted_router(&[("brblue", "10.0.0.1/24")]);
-        let (in_network, in_router) = (Names::of_network(&network), Names::of_router(&router));
-        let topology = Topology { generation: 1, networks: vec![network], routers: vec![router] };
+        let in_network = Names::of_network(&network);
+        let (topology, in_router) = topology(vec![network], &[("brblue", "10.0.0.1/24")]);
         assert_settled(&host.reconcile(&topology).await);
 
         let (qdhcp, qrouter) = (in_network.namespace.as_str(), in_router.namespace.as_str());
@@ -142,13 +146,13 @@ fn only_what_was_made_here_is_removed() {
         lab::ip("link add theirs type bridge");
         lab::ip("link set theirs up");
         lab::ip("link add guest0 type veth peer name guest1");
-        let adopted = hosted_network("theirs", "10.0.0.2/24", true);
+        std::process::Command::new("nft").args(["add", "table", "inet", "theirs"]).status().unwrap();
+        let on_theirs = on_their_bridge(hosted_network("theirs", "10.0.0.2/24", true));
         let with_guest = hosted_network("ours", "10.0.1.2/24", true);
-        let names = Names::of_network(&adopted);
-        lab::ip(&format!("netns add {}", names.namespace));
+        let names = Names::of_network(&on_theirs);
         let topology = Topology {
             generation: 1,
-            networks: vec![adopted, with_guest.clone()],
+            networks: vec![on_theirs, with_guest.clone()],
             routers: Vec::new(),
         };
         assert_settled(&host.reconcile(&topology).await);
@@ -157,12 +161,10 @@ fn only_what_was_made_here_is_removed() {
         assert!(links.contains(&names.inside[0]), "{links}");
 
         assert_settled(&host.remove_all().await);
-        let left = lab::ip("netns list");
-        assert!(left.contains(foreign) && left.contains(&names.namespace), "{left}");
-        assert!(!left.contains(&with_guest.id.to_string()), "{left}");
+        assert_eq!(lab::ip("netns list").trim(), foreign);
         assert_eq!(lab::shell_in(foreign, "nft list tables").trim(), "table inet innkeeper");
-        let links = lab::ip_in(&names.namespace, "-brief link show");
-        assert!(!links.contains(&names.inside[0]), "{links}");
+        let tables = std::process::Command::new("nft").args(["list", "tables"]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&tables.stdout).trim(), "table inet theirs");
         let bridges = lab::ip("-brief link show type bridge");
         assert!(bridges.contains("theirs"), "an operator's bridge is gone: {bridges}");
         assert!(bridges.contains("ours"), "a bridge is gone under a guest: {bridges}");
@@ -175,29 +177,122 @@ fn only_what_was_made_here_is_removed() {
 }
 
 #[test]
+fn a_namespace_of_somebody_elses_is_left_alone_and_told() {
+    lab::run_async("a_namespace_of_somebody_elses_is_left_alone_and_told", async || {
+        let host = Host::new(HostConfig::default());
+        let networks = ["10.0.0.2/24", "10.0.1.2/24"].map(|a| hosted_network(&format!("br{a:.6}"), a, true));
+        let (stale, good) = (Names::of_network(&networks[0]), Names::of_network(&networks[1]));
+        lab::ip(&format!("netns add {}", stale.namespace));
+        let topology = Topology { networks: networks.to_vec(), ..Topology::default() };
+        let report = host.reconcile(&topology).await;
+        assert_eq!(report.failures.len(), 1, "{:#?}", report.failures);
+        let error = report.failures[0].to_string();
+        assert!(error.contains(&stale.namespace) && error.contains("somebody else"), "{error}");
+        let links = lab::ip_in(&stale.namespace, "-brief link show");
+        assert_eq!(links.lines().count(), 1, "something was put into it: {links}");
+        let addresses = lab::ip_in(&good.namespace, "-o -4 addr show");
+        assert!(addresses.contains("10.0.1.2/24"), "{addresses}");
+
+        lab::ip(&format!("netns del {}", stale.namespace));
+        assert_settled(&host.reconcile(&topology).await);
+    });
+}
+
+#[test]
 fn one_failing_network_does_not_stop_the_others() {
     lab::run_async("one_failing_network_does_not_stop_the_others", async || {
         let host = Host::new(HostConfig::default());
         lab::ip("link add taken type veth peer name other");
         lab::ip("link add sleeping type bridge");
-        let networks =
-            [("taken", "10.0.0.2/24"), ("sleeping", "10.0.1.2/24"), ("br", "10.0.2.2/24")]
-                .map(|(bridge, address)| hosted_network(bridge, address, true));
-        let good = Names::of_network(&networks[2]);
+        lab::ip("link add used type bridge");
+        lab::ip("link set used up");
+        let networks = [
+            hosted_network("taken", "10.0.0.2/24", true),
+            on_their_bridge(hosted_network("sleeping", "10.0.1.2/24", true)),
+            on_their_bridge(hosted_network("missing", "10.0.3.2/24", true)),
+            hosted_network("used", "10.0.4.2/24", true),
+            hosted_network("br", "10.0.2.2/24", true),
+        ];
+        let good = Names::of_network(&networks[4]);
         let topology = Topology { generation: 1, networks: networks.to_vec(), routers: Vec::new() };
         let report = host.reconcile(&topology).await;
         let errors: String = report.failures.iter().map(|failure| format!("{failure}\n")).collect();
-        assert_eq!(report.failures.len(), 2, "{errors}");
-        assert!(errors.contains("taken exists already and is not a Linux bridge"), "{errors}");
-        assert!(errors.contains("ip link set sleeping up"), "{errors}");
-        assert_eq!(host.status().failures, report.failures);
+        assert_eq!(report.failures.len(), 4, "{errors}");
+        for words in [
+            "taken exists already and is not a Linux bridge",
+            "ip link set sleeping up",
+            "there is no bridge missing",
+            "used exists already and is a bridge of somebody else's",
+        ] {
+            assert!(errors.contains(words), "no {words:?} in {errors}");
+        }
+        assert_eq!(host.status().network_failures, report.failures);
         let addresses = lab::ip_in(&good.namespace, "-o -4 addr show");
         assert!(addresses.contains("10.0.2.2/24"), "{addresses}");
 
         lab::ip("link del taken");
+        lab::ip("link del used");
         lab::ip("link set sleeping up");
+        lab::ip("link add missing type bridge");
+        lab::ip("link set missing up");
         assert_settled(&host.reconcile(&topology).await);
-        assert_eq!(host.status().namespaces, 3);
+        assert_eq!(host.status().namespaces, 5);
+    });
+}
+
+#[test]
+fn what_a_killed_run_left_half_made_is_finished() {
+    lab::run_async("what_a_killed_run_left_half_made_is_finished", async || {
+        let host = Host::new(HostConfig::default());
+        let network = hosted_network("brblue", "10.0.0.2/24", true);
+        let names = Names::of_network(&network);
+        // Killed between making a bridge and marking it, and between mounting and all else.
+        lab::ip("link add brblue type bridge");
+        std::fs::create_dir_all(lab::NETNS_DIR).unwrap();
+        std::fs::write(format!("{}/{}", lab::NETNS_DIR, names.namespace), "").unwrap();
+        let topology = Topology { networks: vec![network], ..Topology::default() };
+        assert_settled(&host.reconcile(&topology).await);
+        // Between making a pair and marking it.
+        lab::ip(&format!("link set {} alias x", names.outside[0]));
+        lab::ip(&format!("link set {} nomaster down", names.outside[0]));
+        assert_settled(&host.reconcile(&topology).await);
+        expect_network(&names);
+    });
+}
+
+#[test]
+fn a_plan_tells_everything_and_changes_nothing() {
+    lab::run_async("a_plan_tells_everything_and_changes_nothing", async || {
+        let network = hosted_network("brblue", "10.0.0.2/24", true);
+        let in_network = Names::of_network(&network);
+        let (topology, in_router) = topology(vec![network], &[("brblue", "10.0.0.1/24")]);
+        let source = source::Scripted::of(&topology);
+        let before = lab::ip("-brief link show");
+        let plan = Host::new(HostConfig::default()).plan(&topology, &source).await;
+        assert_settled(&plan.report);
+        let changes: String =
+            plan.report.changes.iter().map(|change| format!("{change}\n")).collect();
+        for part in [
+            "brblue: made bridge",
+            &format!("{}: made namespace", in_network.namespace),
+            &format!("{}: made namespace", in_router.namespace),
+            &format!("{}/{}: made", in_network.namespace, in_network.inside[0]),
+            "169.254.169.254/32",
+            "set the metadata rules",
+        ] {
+            assert!(changes.contains(part), "no {part:?} in {changes}");
+        }
+        assert_eq!(lab::ip("-brief link show"), before);
+        assert_eq!(lab::ip("netns list"), "");
+
+        let host = Host::new(HostConfig::default());
+        assert_settled(&host.guard_taps(&topology, &source).await);
+        assert_settled(&host.reconcile(&topology).await);
+        let plan = Host::new(HostConfig::default()).plan(&topology, &source).await;
+        assert_unchanged(&plan.report);
+        lab::ip_in(&in_network.namespace, &format!("addr del 169.254.169.254/32 dev {}", in_network.inside[0]));
+        let plan = Host::new(HostConfig::default()).plan(&topology, &source).await;
+        assert_eq!(plan.report.changes.len(), 1, "{:?}", plan.report.changes);
     });
 }
 

@@ -247,3 +247,26 @@ fn a_reader_that_has_read_enough_is_no_failure() {
     let ended = child.wait_with_output().expect("it ends");
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
 }
+
+#[test]
+fn a_port_has_dhcp_options_of_its_own() {
+    let operator = Operator::new();
+    operator.done("network create blue --subnet 10.0.0.0/24");
+    let shown = operator.done(
+        "port create p1 --network blue --extra-dhcp-option name=bootfile-name,value=pxelinux.0 \
+         --extra-dhcp-option name=42,value=10.0.0.8,10.0.0.9,ip-version=4",
+    );
+    assert!(shown.contains("bootfile-name=pxelinux.0"), "{shown}");
+    assert!(shown.contains("42=10.0.0.8,10.0.0.9"), "{shown}");
+    operator.done("port set p1 --extra-dhcp-option name=router");
+    let options = serde_json::json!([{"name": "router", "value": ""}]);
+    assert_eq!(operator.json("port show p1")["extra_dhcp_opts"], options);
+    operator.done("port set p1 --name p2");
+    assert_eq!(operator.json("port show p2")["extra_dhcp_opts"], options, "left alone");
+    operator.done("port set p2 --no-extra-dhcp-options");
+    assert_eq!(operator.json("port show p2").get("extra_dhcp_opts"), None);
+    let twice = "port set p2 --extra-dhcp-option name=42,value=a --extra-dhcp-option name=42";
+    let (code, error) = operator.refused(twice);
+    assert_eq!(code, 1, "{error}");
+    assert!(error.contains("\"42\" is given twice"), "{error}");
+}

@@ -5,6 +5,7 @@
 //! what needs its neighbours (overlapping subnets, an address taken twice) is the store's to refuse.
 
 mod device;
+mod extra_dhcp_option;
 mod flavor;
 mod floating_ip;
 mod guest_record;
@@ -33,6 +34,7 @@ mod topology;
 mod user_data;
 
 pub use device::{BlockDevice, Device, DeviceBus, DeviceKind, NumaCell};
+pub use extra_dhcp_option::ExtraDhcpOption;
 pub use flavor::{Flavor, FlavorChange, NewFlavor};
 pub use floating_ip::{FloatingIp, FloatingIpChange, NewFloatingIp};
 pub use guest_record::{Ec2Ids, Ec2Key, GuestRecord};
@@ -63,7 +65,10 @@ pub use secret::Secret;
 pub use subnet::{HostRoute, Ipv6Mode, NewSubnet, Subnet, SubnetChange};
 pub use text::sanitize_hostname;
 pub use token::{TokenRecord, TokenScope};
-pub use topology::{HostedInterface, HostedNetwork, HostedRouter, Topology, TopologyGeneration};
+pub use topology::{
+    DhcpBinding, HostedBridge, HostedInterface, HostedNetwork, HostedRouter, HostedSubnet,
+    MetadataHolder, PluggedPort, Topology, TopologyGeneration,
+};
 pub use user_data::UserData;
 
 /// A resource's key/value properties, in the order in which they were given.

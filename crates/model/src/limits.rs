@@ -26,6 +26,18 @@ pub const DEVICE_TAG_CHARS_MAX: usize = 60;
 pub const ADMIN_PASSWORD_CHARS_MAX: usize = 255;
 /// Fixed addresses of one port: Neutron's default `max_fixed_ips_per_port`.
 pub const FIXED_IPS_PER_PORT_MAX: usize = 5;
+/// Extra DHCP options of one port: far above any use, and more than fit one DHCP message.
+pub const EXTRA_DHCP_OPTIONS_MAX: usize = 64;
+/// Characters of an extra DHCP option's name: the width of Neutron's column.
+pub const EXTRA_DHCP_OPTION_NAME_CHARS_MAX: usize = 64;
+/// Bytes of an extra DHCP option's value: what one option holds (RFC 2132 §2), and the width of
+/// Neutron's column.
+pub const EXTRA_DHCP_OPTION_VALUE_BYTES_MAX: usize = 255;
+/// Characters of a port's id in its interface's name, behind `tap` or the like: Neutron's rule.
+pub const PORT_PREFIX_CHARS: usize = 11;
+/// Beginnings of port ids that are asked about at once: more than a host has taps, and answered
+/// within a fraction of a second.
+pub const PORT_PREFIXES_MAX: usize = 4_096;
 /// Name servers of one subnet: Neutron's default `max_dns_nameservers`.
 pub const DNS_SERVERS_MAX: usize = 5;
 /// Host routes of one subnet: Neutron's default `max_subnet_host_routes`.

@@ -3,8 +3,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    InstanceId, Invalid, MacAddress, NetworkId, PortId, ProjectId, RouterId, SubnetId, UnixSeconds,
-    limits, text,
+    ExtraDhcpOption, InstanceId, Invalid, MacAddress, NetworkId, PortId, ProjectId, RouterId,
+    SubnetId, UnixSeconds, extra_dhcp_option, limits, text,
 };
 
 /// A point at which something is plugged into a network.
@@ -30,6 +30,9 @@ pub struct Port {
     /// The role tag that the guest finds on the device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
+    /// DHCP options for whoever is plugged in here, beside those of its network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extra_dhcp_opts: Vec<ExtraDhcpOption>,
     /// When it was made.
     pub created_at: UnixSeconds,
 }
@@ -121,6 +124,9 @@ pub struct NewPort {
     /// The role tag of the device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
+    /// DHCP options for whoever is plugged in here, beside those of its network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extra_dhcp_opts: Vec<ExtraDhcpOption>,
 }
 
 fn default_security_groups() -> Vec<String> {
@@ -139,6 +145,7 @@ impl NewPort {
             fixed_ips: None,
             security_groups: default_security_groups(),
             tag: None,
+            extra_dhcp_opts: Vec::new(),
         }
     }
 
@@ -147,6 +154,7 @@ impl NewPort {
         text::check_optional_text("name", &self.name, limits::NAME_CHARS_MAX)?;
         check_fixed_ips(self.fixed_ips.as_deref())?;
         check_security_groups(&self.security_groups)?;
+        extra_dhcp_option::check(&self.extra_dhcp_opts)?;
         self.tag.as_deref().map_or(Ok(()), |tag| check_tag("tag", tag))
     }
 }
@@ -165,6 +173,9 @@ pub struct PortChange {
     /// Replaces all security groups.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub security_groups: Option<Vec<String>>,
+    /// Replaces all extra DHCP options.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra_dhcp_opts: Option<Vec<ExtraDhcpOption>>,
     /// Plugs a machine in, or (`{"type":"none"}`) takes it out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attachment: Option<PortAttachment>,
@@ -176,6 +187,7 @@ impl PortChange {
         let name = self.name.as_deref().unwrap_or_default();
         text::check_optional_text("name", name, limits::NAME_CHARS_MAX)?;
         check_fixed_ips(self.fixed_ips.as_deref())?;
+        extra_dhcp_option::check(self.extra_dhcp_opts.as_deref().unwrap_or_default())?;
         check_security_groups(self.security_groups.as_deref().unwrap_or_default())
     }
 }

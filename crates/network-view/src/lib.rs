@@ -1,5 +1,5 @@
-//! What a host must know of networks: whose address an origin is, and which networks and routers
-//! are to be up. Either from the store of this process, or over the control API from another.
+//! What a host must know of networks: whose address an origin is, which networks and routers are to
+//! be up, what DHCP tells whom, and which ports are plugged in. Either from the store of this process, or over the control API from another.
 
 mod error;
 mod view;

@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use innkeeper_control_api::{Client, ControlError};
-use innkeeper_model::{Origin, PortOwner, Topology, TopologyGeneration};
+use innkeeper_model::{
+    DhcpBinding, MacAddress, NetworkId, Origin, PluggedPort, PortOwner, Topology,
+    TopologyGeneration, limits,
+};
 use innkeeper_store::{Store, StoreError};
 use tokio::time::{Instant, sleep};
 
@@ -30,7 +33,7 @@ impl NetworkView {
             Self::Control(client) => {
                 client.port_owner_lookup(origin).await.map_err(|error| match error {
                     ControlError::LookupRefused(refusal) => LookupError::Refused(refusal),
-                    other => LookupError::Unavailable(ViewUnavailable(other.to_string())),
+                    other => LookupError::Unavailable(away(&other)),
                 })
             }
         }
@@ -48,11 +51,44 @@ impl NetworkView {
                 await_generation(store, after, wait).await?;
                 store.topology().await.map_err(|e| unavailable(&e))
             }
-            Self::Control(client) => client
-                .topology(after, wait)
-                .await
-                .map_err(|error| ViewUnavailable(error.to_string())),
+            Self::Control(client) => client.topology(after, wait).await.map_err(|e| away(&e)),
         }
+    }
+
+    /// What DHCP has to tell whoever has this MAC address on this network; nothing if it is no
+    /// port's, or a router's or the DHCP server's own.
+    pub async fn dhcp_binding(
+        &self,
+        network: NetworkId,
+        mac: MacAddress,
+    ) -> Result<Option<DhcpBinding>, ViewUnavailable> {
+        match self {
+            Self::Store(store) => {
+                store.dhcp_binding(network, mac).await.map_err(|e| unavailable(&e))
+            }
+            Self::Control(client) => client.dhcp_binding(network, mac).await.map_err(|e| away(&e)),
+        }
+    }
+
+    /// The ports whose ids begin with one of `prefixes`, however many these are: the first eleven
+    /// characters of an id each, as in `tap…`. Routers' and DHCP servers' ports are left out.
+    pub async fn plugged_ports(
+        &self,
+        mut prefixes: Vec<String>,
+    ) -> Result<Vec<PluggedPort>, ViewUnavailable> {
+        let mut ports = Vec::new();
+        while !prefixes.is_empty() {
+            let later = prefixes.split_off(prefixes.len().min(limits::PORT_PREFIXES_MAX));
+            let found = match self {
+                Self::Store(store) => {
+                    store.plugged_ports(prefixes).await.map_err(|e| unavailable(&e))
+                }
+                Self::Control(client) => client.plugged_ports(prefixes).await.map_err(|e| away(&e)),
+            };
+            ports.extend(found?);
+            prefixes = later;
+        }
+        Ok(ports)
     }
 }
 
@@ -72,7 +108,12 @@ async fn await_generation(
     Ok(())
 }
 
-/// A lookup takes nothing that could be refused: whatever the store says no to, it is the store.
+/// What the store says no to is the store's fault, or a defect of who asks: nothing is learnt of the
+/// networks either way.
 fn unavailable(error: &StoreError) -> ViewUnavailable {
+    ViewUnavailable(error.to_string())
+}
+
+fn away(error: &ControlError) -> ViewUnavailable {
     ViewUnavailable(error.to_string())
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use innkeeper_model::{
-    InstanceId, LookupRefusal, NewFlavor, NewInstance, NewNetwork, NewSubnet, Origin, OriginScope,
-    ProjectId,
+    InstanceId, LookupRefusal, NewFlavor, NewInstance, NewNetwork, NewPort, NewSubnet, Origin,
+    OriginScope, ProjectId, limits,
 };
 use innkeeper_network_view::{LookupError, NetworkView};
 use innkeeper_store::{Store, StoreLocation};
@@ -71,4 +71,29 @@ async fn who_waits_for_a_change_is_told_of_it_at_once() {
     let changed = tokio::time::timeout(Duration::from_secs(5), waiting).await;
     let changed = changed.expect("within 5 s").expect("no panic").expect("readable");
     assert!(changed.generation > empty.generation);
+}
+
+#[tokio::test]
+async fn a_port_is_found_by_who_is_plugged_in_and_by_its_interface() {
+    let store = Store::open(&StoreLocation::Memory).await.expect("a store");
+    let project: ProjectId = "default".parse().expect("an id");
+    let network = network(&store, &project).await;
+    let mut new = NewPort::on(project, network);
+    new.id = Some("ffffffff-ffff-4fff-bfff-ffffffffffff".parse().expect("an id"));
+    let port = store.port_create(new).await.expect("made");
+    let view = NetworkView::Store(store);
+
+    let binding = view.dhcp_binding(network, port.mac_address).await.expect("readable");
+    assert_eq!(binding.expect("known").port_id, port.id);
+    let elsewhere = view.dhcp_binding(innkeeper_model::NetworkId::random(), port.mac_address).await;
+    assert_eq!(elsewhere, Ok(None));
+
+    // More than the store takes at once.
+    let mut prefixes: Vec<_> =
+        (0..=limits::PORT_PREFIXES_MAX).map(|number| format!("{number:08x}-00")).collect();
+    prefixes.push("ffffffff-ff".to_owned());
+    let plugged = view.plugged_ports(prefixes).await.expect("readable");
+    let ids: Vec<_> = plugged.iter().map(|port| port.id).collect();
+    assert_eq!(ids, [port.id]);
+    view.plugged_ports(vec!["tap0".to_owned()]).await.expect_err("no beginning of an id");
 }

@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use innkeeper_control_api::{Client, ControlAddress};
-use innkeeper_model::{LookupRefusal, NetworkId, NewRouter, Origin, OriginScope, PortOwner};
+use innkeeper_model::{
+    DhcpBinding, LookupRefusal, MacAddress, NetworkId, NewRouter, Origin, OriginScope, PluggedPort,
+    PortOwner,
+};
 use innkeeper_network_view::{LookupError, NetworkView};
 use innkeeper_store::{Store, StoreLocation};
 use tokio::{
@@ -16,6 +19,10 @@ use tokio::{
 fn origin() -> Origin {
     let network = OriginScope::Network(NetworkId::random());
     Origin::new(network, "10.0.0.9".parse().unwrap())
+}
+
+fn mac() -> MacAddress {
+    "fa:16:3e:00:00:01".parse().unwrap()
 }
 
 async fn store() -> Store {
@@ -77,6 +84,40 @@ async fn an_owner_is_read_from_a_control_api() {
 }
 
 #[tokio::test]
+async fn a_binding_is_read_from_a_control_api_or_is_not_there() {
+    let binding = DhcpBinding {
+        port_id: "00000000-0000-4000-8000-000000000001".parse().unwrap(),
+        addresses: vec!["10.0.0.9".parse().unwrap(), "2001:db8::9".parse().unwrap()],
+        host_name: Some("web1".to_owned()),
+        extra_options: Vec::new(),
+    };
+    let network = NetworkId::random();
+    let (_dir, view) = answering(&http("200 OK", &serde_json::to_string(&binding).unwrap()));
+    assert_eq!(view.dhcp_binding(network, mac()).await, Ok(Some(binding)));
+    let body = r#"{"error":{"code":"not-found","message":"there is no port"}}"#;
+    let (_dir, view) = answering(&http("404 Not Found", body));
+    assert_eq!(view.dhcp_binding(network, mac()).await, Ok(None));
+    // What an older Innkeeper says: nothing of the port.
+    let body = r#"{"error":{"code":"no-such-path","message":"there is no such path"}}"#;
+    let (_dir, view) = answering(&http("404 Not Found", body));
+    view.dhcp_binding(network, mac()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn plugged_ports_are_read_from_a_control_api() {
+    let port = PluggedPort {
+        id: "0a1b2c3d-4e5f-4000-8000-000000000001".parse().unwrap(),
+        network_id: NetworkId::random(),
+        mac_address: mac(),
+        addresses: vec!["10.0.0.9".parse().unwrap()],
+    };
+    let ports = vec![port];
+    let (_dir, view) = answering(&http("200 OK", &serde_json::to_string(&ports).unwrap()));
+    assert_eq!(view.plugged_ports(vec!["0a1b2c3d-4e".to_owned()]).await, Ok(ports));
+    assert_eq!(view.plugged_ports(Vec::new()).await, Ok(Vec::new()), "nothing to ask");
+}
+
+#[tokio::test]
 async fn whatever_else_goes_wrong_is_unavailable_and_never_a_refusal() {
     let dir = tempfile::tempdir().unwrap();
     let missing = ControlAddress::Unix(dir.path().join("control.sock"));
@@ -92,6 +133,8 @@ async fn whatever_else_goes_wrong_is_unavailable_and_never_a_refusal() {
         let error = view.lookup(&origin()).await.unwrap_err();
         assert!(matches!(error, LookupError::Unavailable(_)), "{error:?}");
         view.topology(None, Duration::ZERO).await.unwrap_err();
+        view.dhcp_binding(NetworkId::random(), mac()).await.unwrap_err();
+        view.plugged_ports(vec!["0a1b2c3d-4e".to_owned()]).await.unwrap_err();
     }
 }
 

@@ -76,6 +76,7 @@ pub(crate) fn attach(
         .prepare_cached("UPDATE ports SET instance_id = ?2, attach_order = ?3 WHERE id = ?1")?
         .execute(params![Text(port.id), Text(instance), order])?;
     change.touch_instance(instance);
+    change.touch_topology();
     Ok(())
 }
 
@@ -102,6 +103,7 @@ fn refuse_second(
 /// Takes the instance out of a port, which from then on outlives it.
 pub(crate) fn detach(change: &mut Change<'_>, port: PortId) -> Tried<()> {
     change.touch_port(port)?;
+    change.touch_topology();
     change
         .prepare_cached(
             "UPDATE ports SET instance_id = NULL, attach_order = NULL, made_for_instance = 0

@@ -60,9 +60,16 @@ impl<'c> Change<'c> {
         self.touch_found(sql, Text(id))
     }
 
-    /// What the topology shows has changed.
+    /// What the topology shows has changed, or what hosts are told of a port.
     pub(crate) const fn touch_topology(&mut self) {
         self.topology = true;
+    }
+
+    /// What DHCP tells this instance is its name has changed.
+    pub(crate) fn touch_host_name(&mut self, id: InstanceId) -> Tried<()> {
+        let sql = "SELECT 1 FROM ports WHERE instance_id = ?1";
+        self.topology |= self.transaction.prepare_cached(sql)?.exists([Text(id)])?;
+        Ok(())
     }
 
     /// Raises what was touched and commits.

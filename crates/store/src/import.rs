@@ -13,6 +13,7 @@ use crate::{
     change::Change,
     clock,
     column::{Address, Json, Text},
+    dhcp_binding::first_label,
     ec2_ids, guest_password, instance_row,
     tried::{Tried, or_taken},
 };
@@ -99,6 +100,9 @@ fn import(change: &mut Change<'_>, record: &GuestRecord) -> Tried<Instance> {
             instance.config_drive |= before.config_drive && before.launched_at.is_some();
             instance_row::replace(change, &instance)?;
             change.touch_instance(id);
+            if first_label(&instance.hostname) != first_label(&before.hostname) {
+                change.touch_host_name(id)?;
+            }
             // What the commit will make of it.
             instance.revision = before.revision + 1;
         }

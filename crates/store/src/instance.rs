@@ -11,7 +11,9 @@ use crate::{
     change::Change,
     clock,
     column::{Count, Text},
-    config_drive, import, instance_create,
+    config_drive,
+    dhcp_binding::first_label,
+    import, instance_create,
     instance_row::{self, KIND},
     port,
     tried::Tried,
@@ -101,6 +103,9 @@ fn update(
     instance_row::update(change, &after)?;
     if after.name != before.name {
         import::rename(change, id, &after.name)?;
+    }
+    if first_label(&after.hostname) != first_label(&before.hostname) {
+        change.touch_host_name(id)?;
     }
     if !shows_the_same(&before, &after) {
         change.touch_instance(id);

@@ -8,7 +8,8 @@
 //! * what must be unique is unique by a constraint, never by looking first;
 //! * an instance's revision grows in the transaction that changes anything its documents show;
 //! * the topology's generation grows in the transaction that changes anything a
-//!   [`Topology`](innkeeper_model::Topology) shows;
+//!   [`Topology`](innkeeper_model::Topology), a [`DhcpBinding`](innkeeper_model::DhcpBinding) or a
+//!   [`PluggedPort`](innkeeper_model::PluggedPort) shows;
 //! * an acknowledged write is on the disk.
 
 mod addresses;
@@ -18,6 +19,7 @@ mod clock;
 mod column;
 mod config_drive;
 mod connection;
+mod dhcp_binding;
 mod dhcp_port;
 mod ec2_ids;
 mod error;
@@ -32,10 +34,12 @@ mod instance_create;
 mod instance_row;
 mod key_pair;
 mod lookup;
+mod metadata_holder;
 mod metadata_provider;
 mod migration;
 mod network;
 mod network_info;
+mod plugged_ports;
 mod port;
 mod port_create;
 mod project;

@@ -18,6 +18,10 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "first", sql: include_str!("../migrations/0001_first.sql") },
     Migration { name: "imported", sql: include_str!("../migrations/0002_imported.sql") },
     Migration { name: "config drives", sql: include_str!("../migrations/0003_config_drives.sql") },
+    Migration {
+        name: "ports for hosts",
+        sql: include_str!("../migrations/0004_ports_for_hosts.sql"),
+    },
 ];
 
 /// Brings the schema up to date, all or nothing. Processes that open at once take turns.
@@ -126,7 +130,14 @@ mod tests {
     fn a_database_of_the_first_version_is_brought_up_to_date() {
         let mut connection = Connection::open_in_memory().expect("memory");
         migrate_once(&mut connection, &MIGRATIONS[..1]).expect("the first version");
+        let port = "INSERT INTO networks VALUES (1, 'n', 'default', 'n', NULL, NULL, 0, 1, 0);
+                    INSERT INTO ports VALUES (1, 'p', 'default', 'n', '', 'm', '[]', NULL, NULL,
+                                              NULL, 0, NULL, NULL, 0)";
+        connection.execute_batch(port).expect("a port");
         migrate(&mut connection).expect("an upgrade");
+        let options = "SELECT extra_dhcp_opts FROM ports";
+        let options: String = connection.query_row(options, [], |row| row.get(0)).expect("a port");
+        assert_eq!(options, "[]");
         let imported = "SELECT count(*) FROM imported_instances";
         let rows: i64 = connection.query_row(imported, [], |row| row.get(0)).expect("a table");
         assert_eq!(rows, 0);

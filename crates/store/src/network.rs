@@ -99,7 +99,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Network> {
     })
 }
 
-fn create(change: &Change<'_>, draft: &NewNetwork) -> Tried<Network> {
+fn create(change: &mut Change<'_>, draft: &NewNetwork) -> Tried<Network> {
     project::must_exist(change, &draft.project_id)?;
     let network = Network {
         id: draft.id.unwrap_or_else(NetworkId::random),
@@ -127,6 +127,7 @@ fn create(change: &Change<'_>, draft: &NewNetwork) -> Tried<Network> {
         ],
     );
     or_taken(inserted, KIND, network.id, &network.name)?;
+    change.touch_topology();
     Ok(network)
 }
 
@@ -179,10 +180,10 @@ fn delete(change: &mut Change<'_>, id: NetworkId) -> Tried<()> {
     }
     if let Some(dhcp) = dhcp_port::find(change, id)? {
         port::remove(change, dhcp)?;
-        change.touch_topology();
     }
     change.execute("DELETE FROM subnets WHERE network_id = ?1", [Text(id)])?;
     change.execute("DELETE FROM networks WHERE id = ?1", [Text(id)])?;
+    change.touch_topology();
     Ok(())
 }
 

@@ -85,6 +85,7 @@ pub(crate) fn find(connection: &Connection, id: PortId) -> Tried<Option<Port>> {
 /// Deletes a port with all that hangs on it, whatever it is attached to.
 pub(crate) fn remove(change: &mut Change<'_>, id: PortId) -> Tried<()> {
     change.touch_port(id)?;
+    change.touch_topology();
     floating_ip::lead_nowhere(change, id)?;
     addresses::release(change, id)?;
     change.prepare_cached("DELETE FROM ports WHERE id = ?1")?.execute([Text(id)])?;
@@ -112,6 +113,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Port> {
         security_groups: row.get::<_, Json<_>>("security_groups")?.0,
         attachment,
         tag: row.get("tag")?,
+        extra_dhcp_opts: row.get::<_, Json<_>>("extra_dhcp_opts")?.0,
         created_at: row.get("created_at")?,
     })
 }
@@ -143,23 +145,18 @@ fn list(connection: &Connection, project: Option<&ProjectId>) -> Tried<Vec<Port>
 
 fn update(change: &mut Change<'_>, id: PortId, wanted: &PortChange) -> Tried<Port> {
     let before = fetch(change, id)?;
-    if let Some(by) = infrastructure(before.attachment) {
-        let field = match (&wanted.fixed_ips, wanted.attachment) {
-            (Some(_), _) => Some("fixed_ips"),
-            (None, Some(attachment)) if attachment != before.attachment => Some("attachment"),
-            _ => None,
-        };
-        if let Some(field) = field {
-            let reason = format!("port {id} belongs to {by}, which alone may change this");
-            return Err(Invalid::new(field, reason).into());
-        }
-    }
+    refuse_infrastructure(&before, wanted)?;
     let name = wanted.name.as_ref().unwrap_or(&before.name);
     let groups = wanted.security_groups.as_ref().unwrap_or(&before.security_groups);
-    if (name, groups) != (&before.name, &before.security_groups) {
+    let options = wanted.extra_dhcp_opts.as_ref().unwrap_or(&before.extra_dhcp_opts);
+    let columns = (&before.name, &before.security_groups, &before.extra_dhcp_opts);
+    if (name, groups, options) != columns {
         change
-            .prepare_cached("UPDATE ports SET name = ?2, security_groups = ?3 WHERE id = ?1")?
-            .execute(params![Text(id), name, Json(groups)])?;
+            .prepare_cached(
+                "UPDATE ports SET name = ?2, security_groups = ?3, extra_dhcp_opts = ?4
+                 WHERE id = ?1",
+            )?
+            .execute(params![Text(id), name, Json(groups), Json(options)])?;
     }
     if let Some(requests) = &wanted.fixed_ips {
         let place = Place { network: before.network_id, port: id, mac: before.mac_address };
@@ -172,10 +169,31 @@ fn update(change: &mut Change<'_>, id: PortId, wanted: &PortChange) -> Tried<Por
     if (&after.fixed_ips, &after.security_groups) != (&before.fixed_ips, &before.security_groups) {
         change.touch_port(id)?;
     }
+    if (&after.fixed_ips, &after.extra_dhcp_opts) != (&before.fixed_ips, &before.extra_dhcp_opts) {
+        change.touch_topology();
+    }
     if let Some(attachment) = wanted.attachment {
         attachment::set(change, &after, attachment)?;
     }
     fetch(change, id)
+}
+
+/// A router's port, and a DHCP server's, is its owner's to change.
+fn refuse_infrastructure(port: &Port, wanted: &PortChange) -> Result<(), Invalid> {
+    let Some(by) = infrastructure(port.attachment) else { return Ok(()) };
+    let attachment = wanted.attachment.filter(|attachment| *attachment != port.attachment);
+    let fields = [
+        ("fixed_ips", wanted.fixed_ips.is_some()),
+        ("attachment", attachment.is_some()),
+        ("extra_dhcp_opts", wanted.extra_dhcp_opts.is_some()),
+    ];
+    match fields.iter().find(|(_, is_wanted)| *is_wanted) {
+        Some((field, _)) => {
+            let reason = format!("port {} belongs to {by}, which alone may change this", port.id);
+            Err(Invalid::new(*field, reason))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Whose a port is that only its owner may change.

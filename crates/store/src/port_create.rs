@@ -53,6 +53,7 @@ pub(crate) fn create(
     let place = Place { network: network.id, port: id, mac };
     addresses::assign(change, place, draft.fixed_ips.as_deref(), &[])?;
     change.touch_port(id)?;
+    change.touch_topology();
     Ok(id)
 }
 
@@ -105,8 +106,8 @@ fn insert(
         .prepare_cached(
             "INSERT INTO ports (id, project_id, network_id, name, mac, security_groups, tag,
                                 instance_id, attach_order, made_for_instance, router_id,
-                                dhcp_network_id, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                                dhcp_network_id, extra_dhcp_opts, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             Text(id),
@@ -121,6 +122,7 @@ fn insert(
             instance.is_some(),
             router.map(Text),
             dhcp.map(Text),
+            Json(&draft.extra_dhcp_opts),
             clock::now(),
         ]);
     Ok(inserted.map(|_| ()))

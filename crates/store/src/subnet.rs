@@ -148,6 +148,7 @@ fn create(change: &mut Change<'_>, draft: &NewSubnet) -> Tried<Subnet> {
         created_at: clock::now(),
     };
     insert(change, &subnet)?;
+    change.touch_topology();
     if subnet.enable_dhcp {
         dhcp_port::serve(change, &network, &subnet)?;
     }
@@ -214,9 +215,10 @@ fn update(change: &mut Change<'_>, id: SubnetId, wanted: &SubnetChange) -> Tried
             dhcp_port::withdraw(change, &subnet)?;
         }
     }
-    // A subnet's name is not in any document.
+    // A subnet's name is not in any document, and no host's to know.
     if (Subnet { name: before.name.clone(), ..subnet.clone() }) != before {
         change.touch_subnet(id)?;
+        change.touch_topology();
     }
     Ok(subnet)
 }
@@ -244,6 +246,7 @@ fn delete(change: &mut Change<'_>, id: SubnetId) -> Tried<()> {
         dhcp_port::withdraw(change, &subnet)?;
     }
     change.execute("DELETE FROM subnets WHERE id = ?1", [Text(id)])?;
+    change.touch_topology();
     Ok(())
 }
 

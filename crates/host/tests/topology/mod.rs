@@ -8,19 +8,53 @@
 )]
 
 use innkeeper_model::{
-    HostedInterface, HostedNetwork, HostedRouter, MacAddress, NetworkId, PortId, RouterId,
+    HostedBridge, HostedInterface, HostedNetwork, HostedRouter, MacAddress, MetadataHolder,
+    NetworkId, PortId, RouterId, Topology,
 };
 
-/// A network with its DHCP port.
+/// What holds both metadata addresses.
+pub(crate) const HOLDER: MetadataHolder = MetadataHolder { ipv4: true, ipv6: true };
+
+/// A network with its DHCP port, on a bridge that the host makes.
 pub(crate) fn hosted_network(bridge: &str, address: &str, metadata: bool) -> HostedNetwork {
-    let interface = interface(bridge, address);
-    HostedNetwork { id: interface.network_id, interface, metadata }
+    let id = NetworkId::random();
+    let metadata = MetadataHolder { ipv4: metadata, ipv6: false };
+    let dhcp = Some(HostedInterface { metadata, ..interface(id, address) });
+    HostedNetwork { dhcp, ..plain_network(id, bridge) }
 }
 
-/// A router with an interface on each bridge.
-pub(crate) fn hosted_router(interfaces: &[(&str, &str)]) -> HostedRouter {
-    let interfaces = interfaces.iter().map(|(bridge, address)| interface(bridge, address));
-    HostedRouter { id: RouterId::random(), interfaces: interfaces.collect() }
+/// A network on a bridge that an operator named.
+pub(crate) fn on_their_bridge(mut network: HostedNetwork) -> HostedNetwork {
+    network.bridge.ours = false;
+    network
+}
+
+/// Networks and a router with an interface on each of their bridges; of a bridge that none of
+/// `networks` has, a network without DHCP is made.
+pub(crate) fn routed(
+    mut networks: Vec<HostedNetwork>,
+    interfaces: &[(&str, &str)],
+) -> (Vec<HostedNetwork>, HostedRouter) {
+    let mut ports = Vec::new();
+    for (bridge, address) in interfaces {
+        let known = networks.iter().find(|network| network.bridge.name == *bridge);
+        let id = known.map_or_else(NetworkId::random, |network| network.id);
+        if known.is_none() {
+            networks.push(plain_network(id, bridge));
+        }
+        ports.push(interface(id, address));
+    }
+    (networks, HostedRouter { id: RouterId::random(), interfaces: ports })
+}
+
+/// Networks and a router as a topology.
+pub(crate) fn topology(
+    networks: Vec<HostedNetwork>,
+    interfaces: &[(&str, &str)],
+) -> (Topology, Names) {
+    let (networks, router) = routed(networks, interfaces);
+    let names = Names::of_router(&router);
+    (Topology { generation: 1, networks, routers: vec![router] }, names)
 }
 
 /// The names of what a host brings up.
@@ -32,8 +66,7 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn of_network(network: &HostedNetwork) -> Self {
-        let interfaces = std::slice::from_ref(&network.interface);
-        Self::new(format!("qdhcp-{}", network.id), "ns-", interfaces)
+        Self::new(format!("qdhcp-{}", network.id), "ns-", network.dhcp.as_slice())
     }
 
     pub(crate) fn of_router(router: &HostedRouter) -> Self {
@@ -52,15 +85,26 @@ impl Names {
     }
 }
 
-fn interface(bridge: &str, address: &str) -> HostedInterface {
+fn plain_network(id: NetworkId, bridge: &str) -> HostedNetwork {
+    HostedNetwork {
+        id,
+        bridge: HostedBridge { name: bridge.to_owned(), ours: true },
+        mtu: Some(1450),
+        dhcp: None,
+        subnets: Vec::new(),
+        force_metadata: false,
+        isolated_metadata: true,
+    }
+}
+
+fn interface(network_id: NetworkId, address: &str) -> HostedInterface {
     let port_id = PortId::random();
     let [a, b, c, ..] = port_id.uuid().into_bytes();
     HostedInterface {
         port_id,
-        network_id: NetworkId::random(),
-        bridge: bridge.to_owned(),
+        network_id,
         mac_address: MacAddress::generated([a, b, c]),
-        mtu: Some(1450),
         addresses: vec![address.parse().unwrap()],
+        metadata: MetadataHolder::default(),
     }
 }

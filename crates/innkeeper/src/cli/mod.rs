@@ -5,6 +5,7 @@ mod arguments;
 mod boot;
 mod config_drive;
 mod error;
+mod extra_dhcp_option;
 mod flavor;
 mod floating_ip;
 mod image;

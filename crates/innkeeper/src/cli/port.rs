@@ -2,13 +2,14 @@
 
 use clap::{Args, Subcommand};
 use innkeeper_model::{
-    FixedIpRequest, Instance, MacAddress, Network, NewPort, Port, PortAttachment, PortChange,
-    PortId, Subnet,
+    ExtraDhcpOption, FixedIpRequest, Instance, MacAddress, Network, NewPort, Port, PortAttachment,
+    PortChange, PortId, Subnet,
 };
 
 use super::{
     arguments::{IfNotExists, ListArgs, Which, WhichOnes, key_values},
     error::CliError,
+    extra_dhcp_option::{self, extra_dhcp_option},
     output::Shown,
     session::Session,
 };
@@ -61,6 +62,13 @@ pub(crate) struct Create {
     /// The role tag that the guest finds on the device.
     #[arg(long)]
     tag: Option<String>,
+    /// A DHCP option for this port alone; can be repeated.
+    #[arg(
+        long = "extra-dhcp-option",
+        value_name = extra_dhcp_option::FORM,
+        value_parser = extra_dhcp_option
+    )]
+    extra_dhcp_options: Vec<ExtraDhcpOption>,
     #[command(flatten)]
     existing: IfNotExists,
 }
@@ -82,6 +90,17 @@ pub(crate) struct Set {
     /// Replaces all security groups; can be repeated.
     #[arg(long = "security-group", value_name = "GROUP")]
     security_groups: Vec<String>,
+    /// Replaces all DHCP options of this port alone; can be repeated.
+    #[arg(
+        long = "extra-dhcp-option",
+        value_name = extra_dhcp_option::FORM,
+        value_parser = extra_dhcp_option,
+        conflicts_with = "no_extra_dhcp_options"
+    )]
+    extra_dhcp_options: Vec<ExtraDhcpOption>,
+    /// Takes all DHCP options of this port alone away.
+    #[arg(long)]
+    no_extra_dhcp_options: bool,
     /// Plugs this instance in.
     #[arg(long, conflicts_with = "no_instance")]
     instance: Option<String>,
@@ -136,6 +155,7 @@ async fn create(session: &Session<'_>, args: Create) -> Result<(), CliError> {
         new.security_groups = args.security_groups;
     }
     new.tag = args.tag;
+    new.extra_dhcp_opts = args.extra_dhcp_options;
     session.create::<Port>(&new, &name, args.existing.if_not_exists).await
 }
 
@@ -144,10 +164,13 @@ async fn set(session: &Session<'_>, args: Set) -> Result<(), CliError> {
         Some(given) => Some(PortAttachment::Instance(session.id_of::<Instance>(&given).await?)),
         None => args.no_instance.then_some(PortAttachment::None),
     };
+    let no_options = args.no_extra_dhcp_options;
     let change = PortChange {
         name: args.new_name,
         fixed_ips: fixed_ips(session, args.fixed_ips).await?,
         security_groups: Some(args.security_groups).filter(|groups| !groups.is_empty()),
+        extra_dhcp_opts: Some(args.extra_dhcp_options)
+            .filter(|options| no_options || !options.is_empty()),
         attachment,
     };
     session.set::<Port>(&args.which.name, &change).await
@@ -189,7 +212,11 @@ impl Shown for Port {
     }
 
     fn field(&self, name: &str) -> Option<String> {
-        (name == "attachment").then(|| plugged(self.attachment))
+        match name {
+            "attachment" => Some(plugged(self.attachment)),
+            "extra_dhcp_opts" => Some(extra_dhcp_option::shown(&self.extra_dhcp_opts)),
+            _ => None,
+        }
     }
 }
 

@@ -47,6 +47,10 @@ const LINES: &[&str] = &[
     "subnet create blue-4 --network blue --cidr 10.1.0.0/24 --gateway 10.1.0.254",
     "port create --network blue --mac-address fa:16:3e:00:00:01 \
      --fixed-ip subnet=blue,ip-address=10.0.0.9 --security-group web --name web1-port",
+    "port create --network blue --extra-dhcp-option name=bootfile-name,value=pxelinux.0 \
+     --extra-dhcp-option name=42,value=10.0.0.1,10.0.0.2,ip-version=4",
+    "port set P --extra-dhcp-option name=tftp-server,value=10.0.0.9",
+    "port set P --no-extra-dhcp-options",
     "port set P --instance I",
     "port set P --no-instance",
     "floating-ip create 203.0.113.7 --port P",
@@ -96,6 +100,8 @@ fn lines_that_operators_know_parse() {
 fn what_makes_no_sense_is_refused() {
     for line in [
         "port set P --instance I --no-instance",
+        "port set P --extra-dhcp-option name=42,value=10.0.0.1 --no-extra-dhcp-options",
+        "port create --network blue --extra-dhcp-option name=42,value=::1,ip-version=6",
         "floating-ip set 203.0.113.7",
         "floating-ip create nonsense",
         "subnet create s --network n --cidr 10.0.0.0",

@@ -30,13 +30,14 @@ pub(super) fn bring_up(
 ) {
     let host = Host::new(HostConfig {
         netns_dir: config.netns.dir.clone(),
+        metadata_path: config.netns.metadata_path,
         metadata_port: config.netns.metadata_port.get(),
         nft: config.host.nft.clone(),
     });
     host_metrics::register(registry, host.clone());
     let stop = tasks.stop();
     tasks.spawn("the host", async move {
-        host.follow(|after, wait| view.topology(after, wait), stop).await;
+        host.follow(&view, stop).await;
         Ok(())
     });
 }

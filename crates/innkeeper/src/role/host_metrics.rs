@@ -29,7 +29,7 @@ impl Collector for HostGauges {
             (
                 "failures",
                 "Networks and routers that could not be brought up",
-                status.failures.len(),
+                status.failures().count(),
             ),
             ("view_away", "1 while no topology can be had", status.view_error.is_some().into()),
         ] {

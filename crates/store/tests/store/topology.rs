@@ -1,38 +1,164 @@
-use innkeeper_model::{HostedNetwork, NetworkChange, SubnetChange};
+//! What hosts are to bring up, and who holds which metadata address.
 
-use crate::world::{World, new_subnet};
+use innkeeper_model::{
+    HostRoute, HostedBridge, HostedNetwork, MetadataHolder, NetworkId, Subnet, Topology,
+};
 
-async fn only_network(world: &World) -> HostedNetwork {
-    let mut networks = world.store.topology().await.expect("a topology").networks;
-    assert_eq!(networks.len(), 1, "{networks:?}");
-    networks.remove(0)
+use crate::world::{World, address, new_network, new_subnet};
+
+/// A network: its subnets as range, DHCP, gateway; the subnets of each router; the switches.
+struct Case {
+    name: &'static str,
+    subnets: &'static [(&'static str, bool, bool)],
+    routers: &'static [&'static [usize]],
+    force: bool,
+    isolated: bool,
+    /// IPv4 and IPv6 on the DHCP port, if there is one, and on each of the routers' ports.
+    holders: Holders,
+}
+
+type Holders = (Option<(bool, bool)>, &'static [(bool, bool)]);
+
+const V4: (&str, bool, bool) = ("10.0.0.0/24", true, true);
+const V4_STATIC: (&str, bool, bool) = ("10.0.0.0/24", false, true);
+const SECOND: (&str, bool, bool) = ("10.0.1.0/24", true, true);
+const SECOND_CLOSED: (&str, bool, bool) = ("10.0.1.0/24", true, false);
+const SECOND_CLOSED_STATIC: (&str, bool, bool) = ("10.0.1.0/24", false, false);
+const V6: (&str, bool, bool) = ("2001:db8::/64", true, true);
+
+const NO: (bool, bool) = (false, false);
+const IPV4: (bool, bool) = (true, false);
+const IPV6: (bool, bool) = (false, true);
+const BOTH: (bool, bool) = (true, true);
+
+const fn case(
+    name: &'static str,
+    subnets: &'static [(&'static str, bool, bool)],
+    routers: &'static [&'static [usize]],
+    holders: Holders,
+) -> Case {
+    Case { name, subnets, routers, force: false, isolated: true, holders }
+}
+
+const CASES: &[Case] = &[
+    case("isolated", &[V4], &[], (Some(IPV4), &[])),
+    Case { isolated: false, ..case("isolated, but switched off", &[V4], &[], (Some(NO), &[])) },
+    case("routed", &[V4], &[&[0]], (Some(NO), &[IPV4])),
+    Case { force: true, ..case("forced", &[V4], &[&[0]], (Some(IPV4), &[NO])) },
+    case("two routers", &[V4, SECOND], &[&[0], &[1]], (Some(NO), &[IPV4, NO])),
+    case("one router twice", &[V4, SECOND], &[&[0, 1]], (Some(NO), &[IPV4, NO])),
+    case("one subnet of two routed", &[V4, SECOND], &[&[0]], (Some(IPV4), &[NO])),
+    case("one without a gateway", &[V4, SECOND_CLOSED], &[&[0]], (Some(IPV4), &[NO])),
+    case("one without both", &[V4, SECOND_CLOSED_STATIC], &[&[0]], (Some(NO), &[IPV4])),
+    case("v6 alone, isolated", &[V6], &[], (Some(BOTH), &[])),
+    case("v6 alone, routed", &[V6], &[&[0]], (Some(NO), &[IPV6])),
+    case("both families, routed", &[V4, V6], &[&[0, 1]], (Some(NO), &[BOTH, NO])),
+    case("v6 first", &[V6, V4], &[&[0, 1]], (Some(NO), &[IPV6, IPV4])),
+    case("v6 isolated beside v4", &[V4, V6], &[&[0]], (Some(BOTH), &[NO])),
+    case("no DHCP, no router", &[V4_STATIC], &[], (None, &[])),
+    case("no DHCP", &[V4_STATIC], &[&[0]], (None, &[IPV4])),
+    Case { force: true, ..case("no DHCP to force", &[V4_STATIC], &[&[0]], (None, &[IPV4])) },
+    case("no subnet", &[], &[], (None, &[])),
+];
+
+async fn topology(world: &World) -> Topology {
+    world.store.topology().await.expect("a topology")
+}
+
+async fn subnet(world: &World, network: NetworkId, of: (&str, bool, bool)) -> Subnet {
+    let (cidr, enable_dhcp, gateway) = of;
+    let mut draft = new_subnet(network, cidr);
+    draft.enable_dhcp = enable_dhcp;
+    draft.no_gateway = !gateway;
+    world.store.subnet_create(draft).await.expect("a subnet")
+}
+
+fn pair(holder: MetadataHolder) -> (bool, bool) {
+    (holder.ipv4, holder.ipv6)
+}
+
+/// All cases in one database: no network's ports count for another's.
+#[tokio::test]
+async fn a_network_has_one_holder_per_family() {
+    let world = World::new().await;
+    let mut made = Vec::new();
+    for case in CASES {
+        let mut draft = new_network(&world.project, case.name);
+        (draft.force_metadata, draft.isolated_metadata) = (case.force, case.isolated);
+        let network = world.store.network_create(draft).await.expect("a network").id;
+        let mut subnets = Vec::new();
+        for of in case.subnets {
+            subnets.push(subnet(&world, network, *of).await);
+        }
+        for (index, attached) in case.routers.iter().enumerate() {
+            let attached: Vec<_> = attached.iter().map(|index| &subnets[*index]).collect();
+            world.router_on(&format!("{} {index}", case.name), &attached).await;
+        }
+        made.push(network);
+    }
+    let topology = topology(&world).await;
+    assert_eq!(topology.networks.len(), CASES.len());
+    for ((case, id), network) in CASES.iter().zip(made).zip(&topology.networks) {
+        assert_eq!(network.id, id, "oldest first");
+        let interfaces = topology.routers.iter().flat_map(|router| &router.interfaces);
+        let on_routers: Vec<_> = interfaces
+            .filter(|interface| interface.network_id == id)
+            .map(|interface| pair(interface.metadata))
+            .collect();
+        let on_dhcp = network.dhcp.as_ref().map(|dhcp| pair(dhcp.metadata));
+        assert_eq!((on_dhcp, on_routers.as_slice()), case.holders, "{}", case.name);
+    }
 }
 
 #[tokio::test]
-async fn a_network_serves_metadata_where_no_router_does() {
+async fn a_network_is_shown_with_its_bridge_and_its_subnets() {
     let world = World::new().await;
-    let (network, subnet) = world.network_with("blue", "10.0.0.0/24").await;
-    assert!(only_network(&world).await.metadata, "isolated");
-    let router = world.router_on("r1", &[&subnet]).await;
-    assert!(!only_network(&world).await.metadata, "the router serves it");
-    let mut draft = new_subnet(network.id, "10.0.1.0/24");
-    draft.no_gateway = true;
-    let second = world.store.subnet_create(draft).await.expect("a subnet");
-    assert!(only_network(&world).await.metadata, "one subnet has no gateway");
-    let off = SubnetChange { enable_dhcp: Some(false), ..SubnetChange::default() };
-    world.store.subnet_update(second.id, off).await.expect("an update");
-    assert!(!only_network(&world).await.metadata, "that one has no DHCP now");
-    let force = NetworkChange { force_metadata: Some(true), ..NetworkChange::default() };
-    world.store.network_update(network.id, force).await.expect("an update");
-    assert!(only_network(&world).await.metadata, "forced");
-    let neither = NetworkChange {
-        force_metadata: Some(false),
-        isolated_metadata: Some(false),
-        ..NetworkChange::default()
+    let bare = world.network("bare").await;
+    let mut draft = new_network(&world.project, "blue");
+    (draft.bridge, draft.mtu) = (Some("virbr0".to_owned()), Some(1400));
+    draft.force_metadata = true;
+    let blue = world.store.network_create(draft).await.expect("a network").id;
+    let mut draft = new_subnet(blue, "10.0.1.0/24");
+    draft.dns_nameservers = vec![address("10.0.1.53"), address("10.0.1.54")];
+    let route = HostRoute {
+        destination: "192.0.2.0/24".parse().expect("a range"),
+        nexthop: address("10.0.1.9"),
     };
-    world.store.network_update(network.id, neither).await.expect("an update");
-    world.store.router_remove_subnet(router, subnet.id).await.expect("a removal");
-    assert!(!only_network(&world).await.metadata, "isolated, and switched off");
+    draft.host_routes = vec![route];
+    let routed = world.store.subnet_create(draft).await.expect("a subnet");
+    let closed = subnet(&world, blue, ("10.0.0.0/24", false, false)).await;
+    world.router_on("r1", &[&routed]).await;
+
+    let networks = topology(&world).await.networks;
+    let bridge = HostedBridge { name: bare.bridge_name(), ours: true };
+    let expected = HostedNetwork {
+        id: bare.id,
+        bridge,
+        mtu: None,
+        dhcp: None,
+        subnets: Vec::new(),
+        force_metadata: false,
+        isolated_metadata: true,
+    };
+    assert_eq!(networks[0], expected);
+    let hosted = &networks[1];
+    assert_eq!(hosted.bridge, HostedBridge { name: "virbr0".to_owned(), ours: false });
+    assert_eq!(
+        (hosted.mtu, hosted.force_metadata, hosted.isolated_metadata),
+        (Some(1400), true, true)
+    );
+    let shown: Vec<_> = hosted
+        .subnets
+        .iter()
+        .map(|s| (s.id, s.cidr, s.gateway_ip, s.enable_dhcp, s.isolated))
+        .collect();
+    let expected = [
+        (routed.id, routed.cidr, Some(address("10.0.1.1")), true, false),
+        (closed.id, closed.cidr, None, false, true),
+    ];
+    assert_eq!(shown, expected);
+    assert_eq!(hosted.subnets[0].dns_nameservers, routed.dns_nameservers);
+    assert_eq!(hosted.subnets[0].host_routes, routed.host_routes);
 }
 
 #[tokio::test]
@@ -42,12 +168,13 @@ async fn interfaces_carry_addresses_with_their_prefix() {
     let second = world.subnet(network.id, "10.8.0.0/13").await;
     let router = world.router_on("r1", &[&first, &second]).await;
     let bare = world.router_on("bare", &[]).await;
-    let topology = world.store.topology().await.expect("a topology");
+    let topology = topology(&world).await;
     let shown =
         |addresses: &[ipnet::IpNet]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let hosted = &topology.networks[0];
-    assert_eq!(shown(&hosted.interface.addresses), ["10.0.0.2/24", "10.8.0.2/13"]);
-    assert_eq!(hosted.interface.bridge, network.bridge_name());
+    let dhcp = topology.networks[0].dhcp.as_ref().expect("a DHCP port");
+    assert_eq!(shown(&dhcp.addresses), ["10.0.0.2/24", "10.8.0.2/13"]);
+    let port = world.dhcp_port(network.id).await.expect("a DHCP port");
+    assert_eq!((dhcp.port_id, dhcp.mac_address), (port.id, port.mac_address));
     assert_eq!(topology.routers.len(), 2);
     assert_eq!(topology.routers[0].id, router);
     let gateways: Vec<_> =
@@ -55,53 +182,4 @@ async fn interfaces_carry_addresses_with_their_prefix() {
     assert_eq!(gateways, [["10.0.0.1/24"], ["10.8.0.1/13"]]);
     assert_eq!(topology.routers[1].id, bare);
     assert!(topology.routers[1].interfaces.is_empty());
-}
-
-/// Runs `$act` and says whether the generation grew; a grown one must come with a new topology.
-macro_rules! grew {
-    ($world:expr, $act:expr) => {{
-        let before = $world.store.topology().await.expect("a topology");
-        let done = $act;
-        let after = $world.store.topology().await.expect("a topology");
-        let generation = $world.store.topology_generation().await.expect("a generation");
-        assert_eq!(generation, after.generation);
-        let changed = (&before.networks, &before.routers) != (&after.networks, &after.routers);
-        let grew = after.generation > before.generation;
-        assert_eq!(changed, grew, "{before:?} {after:?}");
-        (done, grew)
-    }};
-}
-
-#[tokio::test]
-async fn the_generation_grows_with_the_topology_and_only_then() {
-    let world = World::new().await;
-    let (network, grown) = grew!(world, world.network("blue").await);
-    assert!(!grown, "a network without DHCP is not hosted");
-    let (subnet, grown) = grew!(world, world.subnet(network.id, "10.0.0.0/24").await);
-    assert!(grown);
-    let (instance, grown) = grew!(world, world.instance("web1", &[network.id]).await);
-    assert!(!grown);
-    let (router, grown) = grew!(world, world.router_on("r1", &[]).await);
-    assert!(grown);
-    let (_, grown) =
-        grew!(world, world.store.router_add_subnet(router, subnet.id).await.expect("added"));
-    assert!(grown);
-    let (_, grown) = grew!(world, {
-        let name = NetworkChange { name: Some("azure".to_owned()), ..NetworkChange::default() };
-        world.store.network_update(network.id, name).await.expect("an update")
-    });
-    assert!(!grown);
-    let (_, grown) = grew!(world, {
-        let mtu = NetworkChange { mtu: Some(1400), ..NetworkChange::default() };
-        world.store.network_update(network.id, mtu).await.expect("an update")
-    });
-    assert!(grown);
-    let ((), grown) =
-        grew!(world, world.store.router_remove_subnet(router, subnet.id).await.expect("removed"));
-    assert!(grown);
-    let ((), grown) = grew!(world, world.store.router_delete(router).await.expect("deleted"));
-    assert!(grown);
-    world.store.instance_delete(instance.id).await.expect("deleted");
-    let ((), grown) = grew!(world, world.store.network_delete(network.id).await.expect("deleted"));
-    assert!(grown);
 }

@@ -1,0 +1,130 @@
+//! What the kernel says of a link, and what it is told.
+
+use netlink_packet_route::link::{
+    InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+};
+
+/// A network interface as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) index: u32,
+    pub(crate) name: String,
+    pub(crate) kind: LinkKind,
+    pub(crate) alias: String,
+    /// The bridge it is plugged into.
+    pub(crate) controller: Option<u32>,
+    pub(crate) mtu: u32,
+    pub(crate) mac: Vec<u8>,
+    pub(crate) up: bool,
+    /// The index of a veth's other end, in whichever namespace that is.
+    pub(crate) peer: Option<u32>,
+}
+
+/// The kinds of link that matter here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum LinkKind {
+    Bridge,
+    Veth,
+    #[default]
+    Other,
+}
+
+/// What is to be changed of a link.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LinkChange {
+    index: u32,
+    name: String,
+    up: bool,
+    attributes: Vec<LinkAttribute>,
+}
+
+impl LinkChange {
+    /// Nothing yet, of this link.
+    pub(crate) fn of(link: &Link) -> Self {
+        Self { index: link.index, name: link.name.clone(), ..Self::default() }
+    }
+
+    /// Nothing yet, of whichever link has this name.
+    pub(crate) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn up(mut self) -> Self {
+        self.up = true;
+        self
+    }
+
+    pub(crate) fn alias(self, alias: &str) -> Self {
+        self.with(LinkAttribute::IfAlias(alias.to_owned()))
+    }
+
+    pub(crate) fn mac(self, mac: [u8; 6]) -> Self {
+        self.with(LinkAttribute::Address(mac.to_vec()))
+    }
+
+    pub(crate) fn mtu(self, mtu: u32) -> Self {
+        self.with(LinkAttribute::Mtu(mtu))
+    }
+
+    /// Plugs it into a bridge.
+    pub(crate) fn controller(self, bridge: u32) -> Self {
+        self.with(LinkAttribute::Controller(bridge))
+    }
+
+    fn with(mut self, attribute: LinkAttribute) -> Self {
+        self.attributes.push(attribute);
+        self
+    }
+
+    pub(super) fn message(&self) -> LinkMessage {
+        let mut message = LinkMessage::default();
+        message.header.index = self.index;
+        message.attributes.clone_from(&self.attributes);
+        if self.index == 0 {
+            message.attributes.push(LinkAttribute::IfName(self.name.clone()));
+        }
+        if self.up {
+            message.header.flags = LinkFlags::Up;
+            message.header.change_mask = LinkFlags::Up;
+        }
+        message
+    }
+}
+
+impl From<LinkMessage> for Link {
+    fn from(message: LinkMessage) -> Self {
+        let mut link = Self {
+            index: message.header.index,
+            up: message.header.flags.contains(LinkFlags::Up),
+            ..Self::default()
+        };
+        for attribute in message.attributes {
+            match attribute {
+                LinkAttribute::IfName(name) => link.name = name,
+                LinkAttribute::IfAlias(alias) => link.alias = alias,
+                LinkAttribute::Controller(index) => link.controller = Some(index),
+                LinkAttribute::Mtu(mtu) => link.mtu = mtu,
+                LinkAttribute::Address(mac) => link.mac = mac,
+                LinkAttribute::Link(index) => link.peer = Some(index),
+                LinkAttribute::LinkInfo(infos) => link.kind = kind(&infos),
+                _ => {}
+            }
+        }
+        link
+    }
+}
+
+fn kind(infos: &[LinkInfo]) -> LinkKind {
+    for info in infos {
+        match info {
+            LinkInfo::Kind(InfoKind::Bridge) => return LinkKind::Bridge,
+            LinkInfo::Kind(InfoKind::Veth) => return LinkKind::Veth,
+            _ => {}
+        }
+    }
+    LinkKind::Other
+}

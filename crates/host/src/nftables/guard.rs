@@ -1,0 +1,269 @@
+//! The rules that keep a guest from passing for another: on a bridge of ours, what comes from a
+//! tap has the MAC address and the addresses of its port.
+//!
+//! Link-local IPv6 addresses are made by guests themselves. One that is not made of a MAC address
+//! belongs to whoever spoke for it first, so that the neighbour tables of the network name its
+//! owner (as in RFC 6620); all others are known. Neighbour discovery is let through only in the
+//! plain form that every system uses, in which nothing can be said of another's MAC address.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    net::IpAddr,
+};
+
+use innkeeper_model::MacAddress;
+
+use super::{
+    TABLE,
+    kernel::{Family, Rules},
+    program::Nft,
+    table::Table,
+};
+use crate::HostError;
+
+/// A tap, and what may come from it: nothing, if no port is known for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GuardedTap {
+    pub(crate) mac: Option<MacAddress>,
+    pub(crate) addresses: BTreeSet<IpAddr>,
+}
+
+impl GuardedTap {
+    /// Nothing may come from it.
+    pub(crate) fn closed() -> Self {
+        Self { mac: None, addresses: BTreeSet::new() }
+    }
+}
+
+/// The guard's table and the program that sets it.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    table: Table,
+    nft: Nft,
+}
+
+/// The sets that taps have elements in, by name.
+type Elements = BTreeMap<&'static str, BTreeSet<Element>>;
+
+/// An element of a set: as nft reads it, by how the kernel has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Element {
+    key: Vec<u8>,
+    text: String,
+}
+
+const SETS: [&str; 5] = ["taps", "macs", "hardware", "addresses4", "addresses6"];
+
+impl Guard {
+    pub(crate) fn new(nft: Nft) -> Self {
+        Self { table: Table::new(Family::Bridge, BODY.to_owned(), nft.clone()), nft }
+    }
+
+    /// Whether exactly these taps are guarded.
+    pub(crate) fn is_set(
+        &self,
+        rules: &mut Rules,
+        taps: &BTreeMap<String, GuardedTap>,
+    ) -> Result<bool, HostError> {
+        if self.table.is_set(rules)? != Some(true) {
+            return Ok(false);
+        }
+        let wanted = elements(taps);
+        for set in SETS {
+            let keys = wanted[set].iter().map(|element| &element.key);
+            if !rules.elements(Family::Bridge, TABLE, set)?.iter().eq(keys) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Guards these taps and no others, in one step. What guests have claimed is kept.
+    pub(crate) fn set(
+        &self,
+        rules: &mut Rules,
+        taps: &BTreeMap<String, GuardedTap>,
+    ) -> Result<(), HostError> {
+        let name = self.table.name();
+        let whole = self.table.is_set(rules)? != Some(true);
+        let mut commands = if whole { self.table.replacement() } else { String::new() };
+        for (set, elements) in elements(taps) {
+            if !whole {
+                let _ = writeln!(commands, "flush set {name} {set}");
+            }
+            if elements.is_empty() {
+                continue;
+            }
+            let list: Vec<_> = elements.into_iter().map(|element| element.text).collect();
+            let _ = writeln!(commands, "add element {name} {set} {{ {} }}", list.join(", "));
+        }
+        self.nft.run(&commands, "guard taps")
+    }
+
+    /// Whether a table of ours is there.
+    pub(crate) fn is_there(&self, rules: &mut Rules) -> Result<bool, HostError> {
+        Ok(self.table.is_set(rules)?.is_some())
+    }
+
+    /// Guards nothing any more.
+    pub(crate) fn remove(&self) -> Result<(), HostError> {
+        self.table.remove()
+    }
+}
+
+fn elements(taps: &BTreeMap<String, GuardedTap>) -> Elements {
+    let mut elements: Elements = SETS.into_iter().map(|set| (set, BTreeSet::new())).collect();
+    let mut add = |set: &'static str, name: &str, value: &[u8], text: Option<String>| {
+        let mut key = name.as_bytes().to_vec();
+        key.resize(INTERFACE_NAME_BYTES, 0);
+        key.extend(value);
+        key.resize(key.len().next_multiple_of(REGISTER_BYTES), 0);
+        let text = text.map_or_else(|| format!("\"{name}\""), |text| format!("\"{name}\" . {text}"));
+        elements.entry(set).or_default().insert(Element { key, text });
+    };
+    for (name, tap) in taps {
+        add("taps", name, &[], None);
+        let Some(mac) = tap.mac else { continue };
+        add("macs", name, &mac.bytes(), Some(mac.to_string()));
+        add("hardware", name, &mac.bytes(), Some(hexadecimal(&mac.bytes())));
+        let own = IpAddr::V6(mac.link_local());
+        for address in tap.addresses.iter().chain([&own]) {
+            match address {
+                IpAddr::V4(v4) => add("addresses4", name, &v4.octets(), Some(v4.to_string())),
+                IpAddr::V6(v6) => {
+                    add("addresses6", name, &v6.octets(), Some(hexadecimal(&v6.octets())));
+                }
+            }
+        }
+    }
+    elements
+}
+
+/// IFNAMSIZ.
+const INTERFACE_NAME_BYTES: usize = 16;
+/// The parts of a key begin at multiples of this.
+const REGISTER_BYTES: usize = 4;
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold("0x".to_owned(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// `@th` and `@nh` are what nft calls the bytes of the transport's and the network's header:
+/// `@th,288,48` is chaddr of DHCP; `@nh,64,128` the source of IPv6; `@th,64,128` the target of
+/// neighbour discovery, behind which its options are.
+const BODY: &str = r#"
+    set taps { type ifname; }
+    set macs { type ifname . ether_addr; }
+    set hardware { typeof iifname . @th,288,48; }
+    set addresses4 { type ifname . ipv4_addr; }
+    set addresses6 { typeof iifname . @nh,64,128; }
+    set claimed { typeof @nh,64,128; size 65535; flags dynamic,timeout; timeout 1d; }
+    set owners { typeof ether saddr . @nh,64,128; size 65535; flags dynamic,timeout; timeout 1d; }
+    set claimers { type ether_addr; size 65535; flags dynamic,timeout; timeout 10m; }
+
+    chain prerouting {
+        type filter hook prerouting priority dstnat; policy accept;
+        iifname != @taps accept
+        iifname . ether saddr != @macs drop
+        ether type arp goto from_arp
+        ether type ip goto from_ip
+        ether type ip6 goto from_ip6
+        drop
+    }
+    chain from_arp {
+        iifname . arp saddr ether != @macs drop
+        arp saddr ip 0.0.0.0 accept
+        iifname . arp saddr ip != @addresses4 drop
+    }
+    chain from_ip {
+        udp sport 67 drop
+        udp dport 67 iifname . @th,288,48 != @hardware drop
+        ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept
+        iifname . ip saddr != @addresses4 drop
+    }
+    chain from_ip6 {
+        icmpv6 type { nd-router-advert, nd-redirect } drop
+        udp sport 547 drop
+        icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } ip6 nexthdr != icmpv6 drop
+        ip6 saddr :: icmpv6 type { mld-listener-report, mld2-listener-report, nd-router-solicit } accept
+        ip6 saddr :: icmpv6 type nd-neighbor-solicit goto target
+        ip6 saddr :: drop
+        icmpv6 type nd-router-solicit jump solicits_routers
+        icmpv6 type nd-neighbor-solicit jump solicits
+        icmpv6 type nd-neighbor-advert jump advertises
+        iifname . @nh,64,128 @addresses6 accept
+        @nh,64,64 != 0xfe80000000000000 drop
+        @nh,152,16 0xfffe drop
+        @nh,128,64 0x00000000a9fea9fe drop
+        ether saddr . @nh,64,128 @owners update @owners { ether saddr . @nh,64,128 } update @claimed { @nh,64,128 } accept
+        @nh,64,128 @claimed drop
+        add @claimers { ether saddr limit rate over 4/minute burst 8 packets } drop
+        add @claimed { @nh,64,128 } add @owners { ether saddr . @nh,64,128 } accept
+    }
+    chain solicits_routers {
+        ip6 length 8 return
+        ip6 length 16 @th,64,16 0x0101 iifname . @th,80,48 @hardware return
+        drop
+    }
+    chain solicits {
+        ip6 length 24 return
+        ip6 length 32 @th,192,16 0x0101 iifname . @th,208,48 @hardware return
+        drop
+    }
+    chain advertises {
+        ip6 length 24 goto target
+        ip6 length 32 @th,192,16 0x0201 iifname . @th,208,48 @hardware goto target
+        drop
+    }
+    chain target {
+        iifname . @th,64,128 @addresses6 return
+        @th,64,64 != 0xfe80000000000000 drop
+        @th,152,16 0xfffe drop
+        @th,128,64 0x00000000a9fea9fe drop
+        ether saddr . @th,64,128 @owners return
+        @th,64,128 @claimed drop
+        add @claimers { ether saddr limit rate over 4/minute burst 8 packets } drop
+        add @claimed { @th,64,128 } add @owners { ether saddr . @th,64,128 } return
+    }
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_as_the_kernel_keeps_them() {
+        let tap = GuardedTap {
+            mac: Some(MacAddress::generated([1, 2, 3])),
+            addresses: BTreeSet::from(["10.0.0.3".parse().unwrap()]),
+        };
+        let taps = BTreeMap::from([("tap0".to_owned(), tap)]);
+        let elements = elements(&taps);
+        let only = |set: &str| {
+            assert_eq!(elements[set].len(), 1, "{set}");
+            elements[set].first().unwrap().clone()
+        };
+        let mut name = b"tap0".to_vec();
+        name.resize(16, 0);
+        assert_eq!(only("taps").key, name);
+        assert_eq!(only("taps").text, "\"tap0\"");
+        let mac = [name.as_slice(), &[0xfa, 0x16, 0x3e, 1, 2, 3, 0, 0]].concat();
+        assert_eq!(only("macs").key, mac);
+        assert_eq!(only("macs").text, "\"tap0\" . fa:16:3e:01:02:03");
+        assert_eq!(only("addresses4").key, [name.as_slice(), &[10, 0, 0, 3]].concat());
+        let own = "\"tap0\" . 0xfe80000000000000f8163efffe010203";
+        assert_eq!(only("addresses6").text, own);
+    }
+
+    #[test]
+    fn nothing_comes_from_a_tap_without_a_port() {
+        let tap = GuardedTap { mac: None, addresses: BTreeSet::new() };
+        let elements = elements(&BTreeMap::from([("tap0".to_owned(), tap)]));
+        let counts: Vec<_> = SETS.map(|set| elements[set].len()).into();
+        assert_eq!(counts, [1, 0, 0, 0, 0]);
+    }
+}

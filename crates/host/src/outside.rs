@@ -1,0 +1,59 @@
+//! The links of this machine's own namespace, listed once and kept right by who changes them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use crate::{
+    HostError,
+    netlink::{Link, Netlink},
+};
+
+/// The machine's links as they were at the beginning of a pass, and what the pass made of them: a
+/// question for each link would be tens of thousands in a pass over thousands of networks.
+#[derive(Debug)]
+pub(crate) struct Outside {
+    pub(crate) netlink: Netlink,
+    links: Mutex<BTreeMap<String, Link>>,
+}
+
+impl Outside {
+    /// Lists the links of the calling thread's namespace.
+    pub(crate) fn open() -> Result<Self, HostError> {
+        let netlink = Netlink::open()?;
+        let links = netlink.links()?.into_iter().map(|link| (link.name.clone(), link)).collect();
+        Ok(Self { netlink, links: Mutex::new(links) })
+    }
+
+    /// The link of this name.
+    pub(crate) fn link(&self, name: &str) -> Option<Link> {
+        self.lock().get(name).cloned()
+    }
+
+    /// Every link.
+    pub(crate) fn links(&self) -> Vec<Link> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Looks at a link again that was just changed or made.
+    pub(crate) fn refresh(&self, name: &str) -> Result<Option<Link>, HostError> {
+        let found = self.netlink.link(name)?;
+        match &found {
+            Some(link) => drop(self.lock().insert(name.to_owned(), link.clone())),
+            None => drop(self.lock().remove(name)),
+        }
+        Ok(found)
+    }
+
+    /// Removes a link.
+    pub(crate) fn remove(&self, link: &Link) -> Result<(), HostError> {
+        self.netlink.remove_link(link)?;
+        self.lock().remove(&link.name);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Link>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
