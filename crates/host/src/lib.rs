@@ -9,6 +9,7 @@
 mod addresses;
 mod bridge;
 mod config;
+pub mod dhcp;
 mod error;
 mod follow;
 mod host;
