@@ -98,12 +98,9 @@ mod tests {
     use crate::dhcp::testing::{network, subnet};
 
     fn hex(text: &str) -> Vec<u8> {
-        let digits: Vec<u8> = text
-            .bytes()
-            .filter(u8::is_ascii_hexdigit)
-            .map(|c| (c as char).to_digit(16).unwrap() as u8)
-            .collect();
-        digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+        let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+        let pairs = (0..digits.len()).step_by(2);
+        pairs.map(|at| u8::from_str_radix(digits.get(at..at + 2).unwrap(), 16).unwrap()).collect()
     }
 
     fn host_route(to: &str, via: &str) -> HostRoute {

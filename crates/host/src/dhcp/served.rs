@@ -70,7 +70,11 @@ pub(super) async fn serve(
             let datagram = next(&shared, &network, &socket).await;
             let (shared, network) = (Arc::clone(&shared), network.get());
             match Request::read(&datagram) {
-                Ok(request) => drop(tokio::spawn(handle(shared, network, request, place))),
+                Ok(request) => {
+                    let stop = stop.clone();
+                    let handled = handle(shared, network, request, place);
+                    tokio::spawn(async move { stop.run_until_cancelled(handled).await });
+                }
                 Err(why) => debug!(network = %network.id, "DHCP: datagram ignored: {why}"),
             }
         }
