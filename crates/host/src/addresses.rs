@@ -70,9 +70,8 @@ fn retry_duplicate(
     let error = HostError::DuplicateAddress { address, bridge: plan.bridge.clone() };
     work.report.failed(&plan.inside, &error);
     if work.mends() {
-        let again = inside
-            .remove_address(link, duplicate)
-            .and_then(|()| inside.add_address(link, address));
+        let again =
+            inside.remove_address(link, duplicate).and_then(|()| inside.add_address(link, address));
         if let Err(error) = again {
             work.report.failed(&plan.inside, &error);
         }

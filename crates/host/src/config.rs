@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use innkeeper_model::MetadataPath;
 
+use crate::dhcp::DhcpSettings;
+
 /// What the host role is set up with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostConfig {
@@ -13,6 +15,8 @@ pub struct HostConfig {
     pub metadata_port: u16,
     /// The `nft` program; `None` looks in `PATH` and where distributions put it.
     pub nft: Option<PathBuf>,
+    /// What DHCP tells guests of every network; `None`: it is not answered here.
+    pub dhcp: Option<DhcpSettings>,
 }
 
 impl Default for HostConfig {
@@ -22,6 +26,7 @@ impl Default for HostConfig {
             metadata_path: MetadataPath::Redirect,
             metadata_port: 9697,
             nft: None,
+            dhcp: Some(DhcpSettings::default()),
         }
     }
 }

@@ -4,6 +4,8 @@ use innkeeper_model::NetworkId;
 use ipnet::IpNet;
 use rustix::io::Errno;
 
+use crate::dhcp::DhcpError;
+
 /// Why something of the host could not be brought up or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
@@ -100,6 +102,9 @@ pub enum HostError {
         /// The process's id, if it can be told.
         process: Option<i32>,
     },
+    /// DHCP is not answered.
+    #[error(transparent)]
+    Dhcp(#[from] DhcpError),
     /// A guard was waited for in vain.
     #[error(
         "the rules that guard {tap} did not come within {seconds} s, so it was not brought up: is \

@@ -35,6 +35,7 @@ impl Host {
     /// Brings up what `source` tells of and keeps it up, until `stop` is cancelled. What was
     /// brought up stays: guests outlive this process.
     pub async fn follow<S: NetworkSource>(&self, source: &S, stop: CancellationToken) {
+        self.dhcp.start(source);
         let (newest, received) = watch::channel(None);
         let all = async {
             tokio::join!(
@@ -45,6 +46,7 @@ impl Host {
         };
         // A pass that has begun runs to its end on a thread of its own.
         let _ = stop.run_until_cancelled(all).await;
+        self.dhcp.stop().await;
     }
 
     async fn learn<S: NetworkSource>(

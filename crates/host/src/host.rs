@@ -3,11 +3,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use innkeeper_model::{PluggedPort, Topology};
+use innkeeper_model::{MetadataPath, PluggedPort, Topology};
 use tokio::sync::watch;
 
 use crate::{
     HostConfig, HostError, HostStatus, ReconcileReport,
+    dhcp_service::Dhcp,
+    inspection::Inspection,
     nftables::Nft,
     pass::{Depth, Reconciler},
     report::Failure,
@@ -22,6 +24,8 @@ pub struct Host {
     reconciler: Arc<Mutex<Reconciler>>,
     guarding: Arc<Mutex<Guarding>>,
     pub(crate) guarded: watch::Sender<BTreeSet<String>>,
+    pub(crate) dhcp: Dhcp,
+    metadata_path: MetadataPath,
     pub(crate) status: Arc<Mutex<HostStatus>>,
 }
 
@@ -29,10 +33,14 @@ impl Host {
     /// A host role that has not looked at anything yet.
     pub fn new(config: HostConfig) -> Self {
         let guarding = Guarding::new(Nft::new(config.nft.clone()));
+        let dhcp = Dhcp::new(config.dhcp.clone());
+        let metadata_path = config.metadata_path;
         Self {
             reconciler: Arc::new(Mutex::new(Reconciler::new(config))),
             guarding: Arc::new(Mutex::new(guarding)),
             guarded: watch::Sender::default(),
+            dhcp,
+            metadata_path,
             status: Arc::default(),
         }
     }
@@ -54,35 +62,58 @@ impl Host {
         self.guard(&Arc::new(topology.clone()), source).await
     }
 
-    /// Says what would be changed, and changes nothing.
-    pub async fn plan(&self, topology: &Topology, source: &impl NetworkSource) -> HostPlan {
-        let topology = Arc::new(topology.clone());
-        let (state, mut report) = self.guard_with(&topology, source, Hands::Look).await;
+    /// Says what is there and what would be changed, and changes nothing.
+    pub async fn inspect(&self, topology: &Topology, source: &impl NetworkSource) -> Inspection {
+        let wanted = Arc::new(topology.clone());
+        let (state, guard) = self.guard_with(&wanted, source, Hands::Look).await;
         let bridges = state.bridges.clone();
-        let networks = self.pass_with(&topology, Depth::Full, bridges, Hands::Look).await;
-        report.changes.splice(0..0, networks.changes);
-        report.failures.splice(0..0, networks.failures);
-        HostPlan { report, taps: state.taps, remarks: state.remarks }
+        let mut report = self.pass_with(&wanted, Depth::Full, bridges, Hands::Look).await;
+        report.follow_with(guard);
+        let inspection = Inspection::of(topology, self.metadata_path, report);
+        Inspection { taps: state.taps, remarks: state.remarks, ..inspection }
     }
 
     /// Removes everything that this role made on this machine, and nothing else.
     pub async fn remove_all(&self) -> ReconcileReport {
-        let guarding = Arc::clone(&self.guarding);
-        let guard = blocking(move || lock(&guarding).remove(Hands::Mend).finish()).await;
-        let mut report = self.reconcile(&Topology::default()).await;
-        match guard {
-            Ok(guard) => {
-                report.changes.extend(guard.changes);
-                report.failures.extend(guard.failures);
+        self.remove(Hands::Mend).await
+    }
+
+    /// Says what [`Host::remove_all`] would remove, and removes nothing.
+    pub async fn plan_removal(&self) -> ReconcileReport {
+        self.remove(Hands::Look).await
+    }
+
+    async fn remove(&self, hands: Hands) -> ReconcileReport {
+        let nothing = Arc::new(Topology::default());
+        let (guarding, seen) = (Arc::clone(&self.guarding), Arc::clone(&nothing));
+        let taps = blocking(move || {
+            let look = Look::new(&seen)?;
+            let mut guarding = lock(&guarding);
+            let mut report = guarding.remove_taps(&look, hands).finish();
+            report.follow_with(guarding.remove(hands).finish());
+            Ok(report)
+        });
+        let taps = taps.await.and_then(|taps| taps);
+        let mut report = match taps {
+            Ok(report) => report,
+            Err(error) => {
+                let mut report = ReconcileReport::default();
+                report.failed("guard", &error);
+                report
             }
-            Err(error) => report.failed("guard", &error),
-        }
+        };
+        let networks = self.pass_with(&nothing, Depth::Full, BTreeSet::new(), hands);
+        report.follow_with(networks.await);
         report
     }
 
     /// How the role fares.
     pub fn status(&self) -> HostStatus {
-        lock(&self.status).clone()
+        let mut status = lock(&self.status).clone();
+        let (networks, remarks) = self.dhcp.status();
+        status.dhcp_networks = networks;
+        status.remarks.extend(remarks);
+        status
     }
 
     pub(crate) async fn pass(&self, topology: &Arc<Topology>, depth: Depth) -> ReconcileReport {
@@ -100,11 +131,15 @@ impl Host {
         hands: Hands,
     ) -> ReconcileReport {
         let (reconciler, topology) = (Arc::clone(&self.reconciler), Arc::clone(topology));
+        let dhcp = self.dhcp.clone();
         // The kernel's answers are waited for; a panic poisons nothing that a new pass would not
         // look up again.
         let pass = blocking(move || {
             let mut reconciler = lock(&reconciler);
-            let work = reconciler.pass(&topology, depth, &guarded, hands);
+            let mut work = reconciler.pass(&topology, depth, &guarded, hands);
+            if work.mends() {
+                dhcp.serve(reconciler.dhcp_targets(), &mut work);
+            }
             (work.finish(), reconciler.progress())
         });
         match pass.await {
@@ -195,17 +230,6 @@ impl Host {
         });
         status.remarks = remarks.to_vec();
     }
-}
-
-/// What a host role would do, and how taps stand.
-#[derive(Debug, Default)]
-pub struct HostPlan {
-    /// What would be changed, in order, and what stands in the way.
-    pub report: ReconcileReport,
-    /// Taps that are guarded, or would be.
-    pub taps: usize,
-    /// What an operator should know.
-    pub remarks: Vec<Failure>,
 }
 
 /// The ports whose ids begin so; `None` if nobody can be asked.

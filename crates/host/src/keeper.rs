@@ -2,16 +2,14 @@
 
 use std::os::{
     linux::net::SocketAddrExt,
-    unix::net::{SocketAddr, UnixListener, UnixStream},
+    unix::net::{SocketAddr, UnixListener},
 };
 
-use rustix::net::sockopt::socket_peercred;
-
-use crate::HostError;
+use crate::{HostError, inspection::keeping_process};
 
 /// The name of an abstract socket, of which there is one in each network namespace: exactly what
 /// two host roles would quarrel over. The kernel takes it back when its owner ends, however.
-const NAME: &[u8] = b"innkeeper-host";
+pub(crate) const NAME: &[u8] = b"innkeeper-host";
 
 /// The right to change this machine's networks, for as long as it is kept.
 #[derive(Debug)]
@@ -27,10 +25,7 @@ impl Keeper {
         match UnixListener::bind_addr(&address) {
             Ok(socket) => Ok(Self { _socket: socket }),
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-                let other = UnixStream::connect_addr(&address).ok();
-                let credentials = other.and_then(|other| socket_peercred(other).ok());
-                let process = credentials.map(|found| found.pid.as_raw_pid());
-                Err(HostError::AlreadyKept { process })
+                Err(HostError::AlreadyKept { process: keeping_process() })
             }
             Err(error) => Err(HostError::system("claim this machine's networks", error)),
         }

@@ -2,14 +2,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    path::PathBuf,
     sync::Arc,
 };
 
-use innkeeper_model::{HostedNetwork, Topology, TopologyGeneration};
+use innkeeper_model::{Topology, TopologyGeneration};
 
 use crate::{
-    HostConfig, HostError, bridge, inside,
+    HostConfig, HostError, bridge,
+    dhcp::DhcpTarget,
+    inside,
     interior::{self, Tools},
     namespace::{Namespace, NamespaceId, Namespaces},
     netlink::Link,
@@ -50,15 +51,6 @@ struct Settled {
     id: NamespaceId,
 }
 
-/// A network's namespace in which DHCP is to be answered.
-#[derive(Debug, Clone)]
-pub(crate) struct SettledNetwork {
-    pub(crate) network: Arc<HostedNetwork>,
-    pub(crate) namespace: String,
-    pub(crate) path: PathBuf,
-    pub(crate) id: NamespaceId,
-}
-
 /// The links of a namespace with their bridges, as far as those are there.
 type Bridged<'a> = Vec<(&'a LinkPlan, Option<Link>)>;
 
@@ -81,11 +73,11 @@ impl Reconciler {
         (self.generation, self.settled.len())
     }
 
-    /// The networks whose namespaces are there.
-    pub(crate) fn settled_networks(&self) -> Vec<SettledNetwork> {
+    /// The networks whose namespaces are there, for DHCP to be answered in.
+    pub(crate) fn dhcp_targets(&self) -> Vec<DhcpTarget> {
         let settled = self.settled.iter().filter_map(|(name, settled)| match &settled.plan.role {
             NamespaceRole::Router => None,
-            NamespaceRole::Network(network) => Some(SettledNetwork {
+            NamespaceRole::Network(network) => Some(DhcpTarget {
                 network: Arc::clone(network),
                 namespace: name.clone(),
                 path: self.namespaces.path(name),

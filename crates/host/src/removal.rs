@@ -54,11 +54,7 @@ fn remove_each(outside: &Outside, work: &mut Work, unwanted: impl Fn(&[Link], &L
     }
 }
 
-fn remove_namespace(
-    name: &str,
-    namespaces: &Namespaces,
-    work: &mut Work,
-) -> Result<(), HostError> {
+fn remove_namespace(name: &str, namespaces: &Namespaces, work: &mut Work) -> Result<(), HostError> {
     // A plain file is the work of someone who is about to make a namespace, or of nobody.
     let Some(namespace) = namespaces.open(name)? else { return Ok(()) };
     if !inside::run(&namespace.file, name, || is_ours(&namespace))? {

@@ -29,10 +29,18 @@ impl ReconcileReport {
     pub(crate) fn absorb(&mut self, namespace: &str, within: Self) {
         let named = |item: String| format!("{namespace}/{item}");
         let changes = within.changes.into_iter();
-        self.changes.extend(changes.map(|Change { item, what }| Change { item: named(item), what }));
+        self.changes
+            .extend(changes.map(|Change { item, what }| Change { item: named(item), what }));
         let failures = within.failures.into_iter();
         self.failures
             .extend(failures.map(|Failure { item, error }| Failure { item: named(item), error }));
+    }
+
+    /// Adds what was found and done afterwards.
+    pub(crate) fn follow_with(&mut self, after: Self) {
+        self.changes.extend(after.changes);
+        self.failures.extend(after.failures);
+        self.took += after.took;
     }
 
     pub(crate) fn failed(&mut self, item: &str, error: &HostError) {
@@ -79,6 +87,8 @@ pub struct HostStatus {
     pub namespaces: usize,
     /// Taps that are guarded.
     pub taps: usize,
+    /// Networks in which DHCP is answered.
+    pub dhcp_networks: usize,
     /// How long the last look at the networks took.
     pub last_pass: Duration,
     /// What could not be brought about of networks and routers; retried every second.

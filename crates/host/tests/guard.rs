@@ -79,7 +79,8 @@ fn guests_reach_each_other_as_themselves_and_as_nobody_else() {
             reaches("one", "10.0.0.2")
         });
 
-        let status = Command::new("nft").args(["flush", "set", "bridge", "innkeeper", "macs"]).status();
+        let status =
+            Command::new("nft").args(["flush", "set", "bridge", "innkeeper", "macs"]).status();
         assert!(status.unwrap().success());
         assert!(!reaches("one", "10.0.0.2"));
         assert_eq!(host.guard_taps(&topology, &source).await.changes.len(), 1);

@@ -27,10 +27,8 @@ fn check_second_pass() {
         let host = Host::new(HostConfig::default());
         let network = hosted_network("brblue", "10.0.0.2/24", true);
         let of_network = Names::of_network(&network);
-        let (topology, of_router) = topology(
-            vec![network],
-            &[("brblue", "10.0.0.1/24"), ("brgreen", "fd00::1/64")],
-        );
+        let (topology, of_router) =
+            topology(vec![network], &[("brblue", "10.0.0.1/24"), ("brgreen", "fd00::1/64")]);
         let names = (of_network, of_router);
         let topology = Topology { generation: 7, ..topology };
 
@@ -146,7 +144,10 @@ fn only_what_was_made_here_is_removed() {
         lab::ip("link add theirs type bridge");
         lab::ip("link set theirs up");
         lab::ip("link add guest0 type veth peer name guest1");
-        std::process::Command::new("nft").args(["add", "table", "inet", "theirs"]).status().unwrap();
+        std::process::Command::new("nft")
+            .args(["add", "table", "inet", "theirs"])
+            .status()
+            .unwrap();
         let on_theirs = on_their_bridge(hosted_network("theirs", "10.0.0.2/24", true));
         let with_guest = hosted_network("ours", "10.0.1.2/24", true);
         let names = Names::of_network(&on_theirs);
@@ -180,7 +181,8 @@ fn only_what_was_made_here_is_removed() {
 fn a_namespace_of_somebody_elses_is_left_alone_and_told() {
     lab::run_async("a_namespace_of_somebody_elses_is_left_alone_and_told", async || {
         let host = Host::new(HostConfig::default());
-        let networks = ["10.0.0.2/24", "10.0.1.2/24"].map(|a| hosted_network(&format!("br{a:.6}"), a, true));
+        let networks =
+            ["10.0.0.2/24", "10.0.1.2/24"].map(|a| hosted_network(&format!("br{a:.6}"), a, true));
         let (stale, good) = (Names::of_network(&networks[0]), Names::of_network(&networks[1]));
         lab::ip(&format!("netns add {}", stale.namespace));
         let topology = Topology { networks: networks.to_vec(), ..Topology::default() };
@@ -268,7 +270,7 @@ fn a_plan_tells_everything_and_changes_nothing() {
         let (topology, in_router) = topology(vec![network], &[("brblue", "10.0.0.1/24")]);
         let source = source::Scripted::of(&topology);
         let before = lab::ip("-brief link show");
-        let plan = Host::new(HostConfig::default()).plan(&topology, &source).await;
+        let plan = Host::new(HostConfig::default()).inspect(&topology, &source).await;
         assert_settled(&plan.report);
         let changes: String =
             plan.report.changes.iter().map(|change| format!("{change}\n")).collect();
@@ -288,10 +290,13 @@ fn a_plan_tells_everything_and_changes_nothing() {
         let host = Host::new(HostConfig::default());
         assert_settled(&host.guard_taps(&topology, &source).await);
         assert_settled(&host.reconcile(&topology).await);
-        let plan = Host::new(HostConfig::default()).plan(&topology, &source).await;
+        let plan = Host::new(HostConfig::default()).inspect(&topology, &source).await;
         assert_unchanged(&plan.report);
-        lab::ip_in(&in_network.namespace, &format!("addr del 169.254.169.254/32 dev {}", in_network.inside[0]));
-        let plan = Host::new(HostConfig::default()).plan(&topology, &source).await;
+        lab::ip_in(
+            &in_network.namespace,
+            &format!("addr del 169.254.169.254/32 dev {}", in_network.inside[0]),
+        );
+        let plan = Host::new(HostConfig::default()).inspect(&topology, &source).await;
         assert_eq!(plan.report.changes.len(), 1, "{:?}", plan.report.changes);
     });
 }

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::{
     cli::{self, ResourceCommand},
     config::{self, ConfigArgs},
     init::InitArgs,
-    role::Role,
+    role::{HostCommand, Role},
 };
 
 /// The metadata service of OpenStack guests, complete on one machine or in place of Nova's and
@@ -75,11 +75,12 @@ pub(crate) enum Command {
     ///
     /// Needs CAP_SYS_ADMIN to enter namespaces and CAP_NET_BIND_SERVICE, and no secret.
     Proxy(ConfigArgs),
-    /// Run the host role: makes this machine's namespaces, links, addresses and redirections.
+    /// Run the host role, or see what it does: this machine's namespaces, links, DHCP, guarded taps.
     ///
-    /// Needs root, or CAP_NET_ADMIN and CAP_SYS_ADMIN with a namespace directory of its own user's
-    /// (netns.dir); and no access to the database.
-    Host(ConfigArgs),
+    /// Needs root, or CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE and CAP_SYS_ADMIN with a
+    /// namespace directory of its own user's (netns.dir); and no access to the database. Flags go
+    /// before `plan`, `status` or `cleanup`.
+    Host(HostArgs),
     /// Show the whole path on this machine: two tenants, one address range, each its own document.
     ///
     /// It starts `innkeeper serve` in private network namespaces, sets up two tenants by the
@@ -108,6 +109,15 @@ pub(crate) enum Command {
     },
     #[command(flatten)]
     Resource(ResourceCommand),
+}
+
+/// The role `host`, or a question about it.
+#[derive(Debug, Args)]
+pub(crate) struct HostArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    #[command(subcommand)]
+    pub(crate) command: Option<HostCommand>,
 }
 
 #[derive(Debug, Subcommand)]

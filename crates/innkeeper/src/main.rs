@@ -15,9 +15,9 @@ mod secret_file;
 use std::{io::Write, process::ExitCode};
 
 use clap::FromArgMatches;
-use command_line::{Command, CommandLine, ConfigCommand};
+use command_line::{Command, CommandLine, ConfigCommand, HostArgs};
 use config::{ConfigArgs, ConfigError};
-use role::Role;
+use role::{HostCommand, Role};
 
 /// A failure that no narrower code names.
 const EXIT_FAILURE: u8 = 1;
@@ -35,7 +35,8 @@ fn main() -> ExitCode {
         Command::Api(config) => role(Role::Api, config),
         Command::Agent(config) => role(Role::Agent, config),
         Command::Proxy(config) => role(Role::Proxy, config),
-        Command::Host(config) => role(Role::Host, config),
+        Command::Host(HostArgs { config, command: None }) => role(Role::Host, config),
+        Command::Host(HostArgs { config, command: Some(command) }) => host(config, command),
         Command::Demo => ended(demo::run()),
         Command::Init(args) => ended(init::run(&args)),
         Command::Config(ConfigCommand::Check { file }) => match check(file) {
@@ -60,6 +61,16 @@ fn role(role: Role, args: ConfigArgs) -> ExitCode {
     };
     logging::start(&config.log);
     ended(process::run(role, &config))
+}
+
+/// Reads the configuration and asks or tells the networks of this machine.
+fn host(args: ConfigArgs, command: HostCommand) -> ExitCode {
+    let (config, _) = match args.given(command_line::variables()).load() {
+        Ok(loaded) => loaded,
+        Err(error) => return failed(&error, EXIT_USAGE),
+    };
+    role::run_host_command(command, &config)
+        .unwrap_or_else(|error| failed(&format!("{error:#}"), EXIT_FAILURE))
 }
 
 fn check(file: Option<std::path::PathBuf>) -> Result<String, ConfigError> {

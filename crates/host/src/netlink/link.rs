@@ -1,8 +1,6 @@
 //! What the kernel says of a link, and what it is told.
 
-use netlink_packet_route::link::{
-    InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
-};
+use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 
 /// A network interface as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -171,8 +171,10 @@ impl Netlink {
             IpNet::V6(_) => AddressFamily::Inet6,
         };
         message.header.scope = AddressScope::Universe;
-        message.attributes =
-            vec![AddressAttribute::Local(address.addr()), AddressAttribute::Address(address.addr())];
+        message.attributes = vec![
+            AddressAttribute::Local(address.addr()),
+            AddressAttribute::Address(address.addr()),
+        ];
         if let IpNet::V4(range) = address
             && range.prefix_len() < 31
         {

@@ -119,7 +119,8 @@ fn elements(taps: &BTreeMap<String, GuardedTap>) -> Elements {
         key.resize(INTERFACE_NAME_BYTES, 0);
         key.extend(value);
         key.resize(key.len().next_multiple_of(REGISTER_BYTES), 0);
-        let text = text.map_or_else(|| format!("\"{name}\""), |text| format!("\"{name}\" . {text}"));
+        let text =
+            text.map_or_else(|| format!("\"{name}\""), |text| format!("\"{name}\" . {text}"));
         elements.entry(set).or_default().insert(Element { key, text });
     };
     for (name, tap) in taps {

@@ -12,7 +12,7 @@ mod router;
 mod table;
 
 pub(crate) use self::{
-    guard::{GuardedTap, Guard},
+    guard::{Guard, GuardedTap},
     kernel::Rules,
     program::Nft,
     router::router_rules,

@@ -30,10 +30,8 @@ pub(super) fn decide(
     ports: Option<&[PluggedPort]>,
     before: &BTreeMap<String, GuardedTap>,
 ) -> Decision {
-    let mut decision = Decision {
-        guarded_bridges: bridges.ours.keys().cloned().collect(),
-        ..Decision::default()
-    };
+    let mut decision =
+        Decision { guarded_bridges: bridges.ours.keys().cloned().collect(), ..Decision::default() };
     for (link, bridge) in &survey.strangers {
         decision.guarded_bridges.remove(bridge);
         let error = format!(
@@ -62,23 +60,14 @@ pub(super) fn decide(
     decision
 }
 
-fn keep_before(
-    survey: &Survey,
-    before: &BTreeMap<String, GuardedTap>,
-    decision: &mut Decision,
-) {
+fn keep_before(survey: &Survey, before: &BTreeMap<String, GuardedTap>, decision: &mut Decision) {
     for tap in survey.taps.iter().filter(|tap| tap.bridge.is_some()) {
         let guarded = before.get(&tap.link.name).cloned().unwrap_or_else(GuardedTap::closed);
         decision.guard.insert(tap.link.name.clone(), guarded);
     }
 }
 
-fn decide_tap(
-    tap: &SeenTap,
-    found: &[&PluggedPort],
-    bridges: &Bridges,
-    decision: &mut Decision,
-) {
+fn decide_tap(tap: &SeenTap, found: &[&PluggedPort], bridges: &Bridges, decision: &mut Decision) {
     let name = &tap.link.name;
     let mut remark = |error: String| {
         decision.remarks.push(Failure { item: name.clone(), error });

@@ -65,8 +65,9 @@ impl Tap {
                 false
             }
             None => {
-                create(&self.name, owner)
-                    .map_err(|error| HostError::system(format_args!("make tap {}", self.name), error))?;
+                create(&self.name, owner).map_err(|error| {
+                    HostError::system(format_args!("make tap {}", self.name), error)
+                })?;
                 bridge::keep_host_out(&self.name)?;
                 let mut change = LinkChange::named(&self.name).alias(&marks::tap(self.port));
                 if let Some(mtu) = mtu {

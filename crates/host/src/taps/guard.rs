@@ -6,7 +6,7 @@ use innkeeper_model::{PluggedPort, Topology};
 
 use super::{
     decide::{Decision, decide},
-    survey::{Bridges, Survey},
+    survey::{Bridges, SeenTap, Survey},
 };
 use crate::{
     HostError, bridge,
@@ -93,9 +93,10 @@ impl Guarding {
     fn ensure(&mut self, decision: &Decision, work: &mut Work) -> Result<(), HostError> {
         let mut rules = Rules::open()?;
         let generation = rules.generation()?;
-        let seen = self.seen.as_ref().is_some_and(|(taps, seen)| {
-            *seen == generation && *taps == decision.guard
-        });
+        let seen = self
+            .seen
+            .as_ref()
+            .is_some_and(|(taps, seen)| *seen == generation && *taps == decision.guard);
         if seen {
             return Ok(());
         }
@@ -108,6 +109,14 @@ impl Guarding {
             self.seen = Some((decision.guard.clone(), rules.generation()?));
         }
         Ok(())
+    }
+
+    /// Removes the taps that were made here.
+    pub(crate) fn remove_taps(&self, look: &Look, hands: Hands) -> Work {
+        let mut work = Work::new(hands);
+        let made_here = look.survey.taps.iter().filter(|tap| tap.made_for.is_some()).cloned();
+        remove(look, &made_here.collect::<Vec<_>>(), "removed", &mut work);
+        work
     }
 
     /// Takes the guard away.
@@ -154,12 +163,13 @@ fn plug_in(look: &Look, decision: &Decision, work: &mut Work) {
             work.report.failed(name, &error);
         }
     }
-    for tap in &decision.unwanted {
+    remove(look, &decision.unwanted, "removed, as its port is gone", work);
+}
+
+fn remove(look: &Look, taps: &[SeenTap], what: &str, work: &mut Work) {
+    for tap in taps {
         let name = tap.link.name.as_str();
-        let removed = work.change(name, "removed, as its port is gone", || {
-            look.outside.remove(&tap.link)
-        });
-        if let Err(error) = removed {
+        if let Err(error) = work.change(name, what, || look.outside.remove(&tap.link)) {
             work.report.failed(name, &error);
         }
     }

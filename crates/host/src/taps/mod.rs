@@ -6,5 +6,5 @@ mod device;
 mod guard;
 mod survey;
 
-pub(crate) use self::guard::{GuardState, Guarding, Look};
 pub use self::device::{Tap, TapOwner};
+pub(crate) use self::guard::{GuardState, Guarding, Look};

@@ -62,7 +62,8 @@ impl Survey {
             .collect();
         let mut survey = Self::default();
         for link in &links {
-            let bridge = link.controller.and_then(|index| ours.get(&index)).map(ToString::to_string);
+            let bridge =
+                link.controller.and_then(|index| ours.get(&index)).map(ToString::to_string);
             let made_for = marks::tap_of(&link.alias);
             let is_own_port = marks::port_of(&link.alias).is_some();
             if is_own_port || (bridge.is_none() && made_for.is_none()) {
@@ -105,7 +106,15 @@ mod tests {
     #[test]
     fn only_names_made_of_ids_are_taps_of_ports() {
         assert_eq!(port_prefix("tap04f10770-39"), Some("04f10770-39"));
-        for other in ["tap0", "tap04f10770-3", "tap04f10770-398", "vnet0", "tap04f1077039a", "tapX4f10770-39", ""] {
+        for other in [
+            "tap0",
+            "tap04f10770-3",
+            "tap04f10770-398",
+            "vnet0",
+            "tap04f1077039a",
+            "tapX4f10770-39",
+            "",
+        ] {
             assert_eq!(port_prefix(other), None, "{other:?}");
         }
     }

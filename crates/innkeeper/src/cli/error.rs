@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use innkeeper_control_api::ControlError;
+use innkeeper_host::HostError;
 use innkeeper_hypervisor::{HypervisorError, vsphere::VSphereError};
 use innkeeper_model::Invalid;
 
@@ -65,6 +66,9 @@ pub(crate) enum CliError {
     /// A hypervisor did not do what it was asked.
     #[error(transparent)]
     Hypervisor(#[from] HypervisorError),
+    /// This machine's networks could not be changed.
+    #[error(transparent)]
+    Host(#[from] HostError),
     /// A vSphere server did not do what it was asked.
     #[error(transparent)]
     VSphere(#[from] VSphereError),
@@ -118,6 +122,7 @@ impl CliError {
             | Self::NoDrive { .. }
             | Self::Password(_)
             | Self::Hypervisor(_)
+            | Self::Host(_)
             | Self::VSphere(_)
             | Self::NotAMachine(_)
             | Self::Partly(_)

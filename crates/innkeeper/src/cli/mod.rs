@@ -24,6 +24,7 @@ mod resolve;
 mod router;
 mod session;
 mod subnet;
+mod tap;
 #[cfg(test)]
 mod tests;
 

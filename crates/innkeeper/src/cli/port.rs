@@ -12,6 +12,7 @@ use super::{
     extra_dhcp_option::{self, extra_dhcp_option},
     output::Shown,
     session::Session,
+    tap,
 };
 
 #[derive(Debug, Subcommand)]
@@ -30,6 +31,17 @@ pub(crate) enum PortCommand {
     Set(Set),
     /// Delete ports.
     Delete(WhichOnes),
+    /// Make the tap that a machine on this host is plugged into a port by, and print its name.
+    ///
+    /// It is made once and stays until `port untap`, the port's deletion or the next boot of this
+    /// host. On a bridge that Innkeeper made it is plugged in once what may come from it is
+    /// guarded: the port's MAC address and addresses. Run it as root, where the host role runs.
+    ///
+    /// Example: qemu-system-x86_64 ... -netdev tap,id=n0,script=no,downscript=no,ifname=$(innkeeper
+    /// port tap web1) -device virtio-net-pci,netdev=n0,mac=...
+    Tap(tap::MakeTap),
+    /// Remove a port's tap from this host.
+    Untap(tap::WhichTap),
 }
 
 #[derive(Debug, Args)]
@@ -136,6 +148,8 @@ pub(crate) async fn run(session: &Session<'_>, command: PortCommand) -> Result<(
         PortCommand::Show(which) => session.show::<Port>(&which.name).await,
         PortCommand::Set(args) => set(session, args).await,
         PortCommand::Delete(which) => session.delete::<Port>(&which.names).await,
+        PortCommand::Tap(args) => tap::make(session, args).await,
+        PortCommand::Untap(args) => tap::remove(session, args).await,
     }
 }
 

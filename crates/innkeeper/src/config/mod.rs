@@ -10,6 +10,7 @@ mod error;
 mod example;
 mod file;
 mod flags;
+mod lease;
 mod report;
 mod rules;
 mod table;

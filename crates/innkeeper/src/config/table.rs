@@ -11,6 +11,7 @@ use innkeeper_store::StoreLocation;
 use super::{
     Key, Section, Settings,
     config_drive::{SkippedVersions, VfatMib},
+    lease::LeaseSeconds,
     value::{
         ApiKind, ControlAddress, IdentificationMode, LogFilter, LogFormat, Name, SecretFile,
         ServiceUrl, Threads,
@@ -200,6 +201,17 @@ configuration! {
         nft: Option<PathBuf> = "";
         /// Where the role `host` answers /healthz and /metrics; not set: nowhere.
         metrics_listen: Option<SocketAddr> = "";
+    }
+
+    /// What the host tells guests by DHCP. Which address a guest gets its port says.
+    dhcp: DhcpSection for &[Role::Host, Role::Serve] => {
+        /// Whether requests are answered; false where somebody else does.
+        enabled: bool = "true";
+        /// The domain of guests; not set: with `serve` it is `api.dhcp_domain`, as in the guests'
+        /// documents, and with `host` none is told.
+        domain: Option<Name> = "";
+        /// How many seconds a guest may use an address without asking again; -1: for ever.
+        lease_seconds: LeaseSeconds = "86400";
     }
 
     /// `innkeeper serve`: every role in one process.

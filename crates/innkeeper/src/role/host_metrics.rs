@@ -10,7 +10,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// Registers `innkeeper_host_namespaces`, `…_failures` and `…_view_away`.
+/// Registers `innkeeper_host_namespaces`, `…_failures`, `…_taps`, `…_dhcp_networks`, `…_remarks` and
+/// `…_view_away`.
 pub(super) fn register(registry: &mut Registry, host: Host) {
     registry
         .sub_registry_with_prefix("innkeeper")
@@ -30,6 +31,13 @@ impl Collector for HostGauges {
                 "failures",
                 "Networks and routers that could not be brought up",
                 status.failures().count(),
+            ),
+            ("taps", "Taps of machines that are guarded", status.taps),
+            ("dhcp_networks", "Networks in which DHCP is answered", status.dhcp_networks),
+            (
+                "remarks",
+                "What an operator should know; see innkeeper host status",
+                status.remarks.len(),
             ),
             ("view_away", "1 while no topology can be had", status.view_error.is_some().into()),
         ] {

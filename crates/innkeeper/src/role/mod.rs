@@ -4,6 +4,7 @@ mod agent;
 mod api;
 mod control;
 mod host;
+mod host_command;
 mod host_metrics;
 mod listen;
 mod metrics;
@@ -15,6 +16,7 @@ mod view;
 
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::host_command::{HostCommand, run as run_host_command};
 use self::tasks::Tasks;
 use crate::config::Config;
 

@@ -36,7 +36,8 @@ pub(super) async fn start(config: &Config, tasks: &mut Tasks) -> anyhow::Result<
     let agent = Arc::new(Agent::new(view.clone(), Arc::clone(&backend.api), tokens, metrics));
     proxy::listen_in_namespaces(config, agent, &mut registry, tasks);
     if config.serve.host {
-        host::bring_up(config, view, &mut registry, tasks);
+        let domain = config.dhcp.domain.as_ref().or(config.api.dhcp_domain.as_ref());
+        host::bring_up(config, domain, view, &mut registry, tasks)?;
     }
     let health = Health::of_store(backend.store, tasks);
     metrics::serve(config.serve.metrics_listen, "serve.metrics_listen", registry, health, tasks)
