@@ -169,6 +169,8 @@ fn an_outage_stops_no_renewal_and_a_decline_is_reported() {
         away.store(true, Ordering::SeqCst);
         let kept = guest.ask(&request, false).expect("an answer from memory");
         assert_eq!(kept.message_type(), Some(5));
+        let foreign = options(&[&[53, 1, 3], &[50, 4, 10, 0, 0, 9]]);
+        assert!(guest.ask(&foreign, false).is_none(), "refused for what may not be true");
 
         guest.say(&options(&[&[53, 1, 4], &[50, 4, 10, 0, 0, 5]]), false);
         let declined = || {

@@ -137,10 +137,12 @@ mod tests {
         }
     }
 
+    /// As dnsmasq 2.90 was seen to send them, but for `2001:db8::1`, which it takes for hexadecimal.
     #[test]
     fn values_are_read_as_dnsmasq_reads_them() {
         for (name, value, expected) in [
             ("ntp-server", "10.0.0.1,10.0.0.3", &[10, 0, 0, 1, 10, 0, 0, 3][..]),
+            ("router", "10.0.0.1, 10.0.0.3", &[10, 0, 0, 1, 10, 0, 0, 3]),
             ("42", "0.0.0.0", &[10, 0, 0, 2]),
             ("bootfile-name", "1", b"1"),
             ("67", "/pxe/a.0", b"/pxe/a.0"),
@@ -156,6 +158,12 @@ mod tests {
             ("224", "7i", &[0, 0, 0, 7]),
             ("224", "01:02:fF", &[1, 2, 255]),
             ("224", "10.0.0.1", &[10, 0, 0, 1]),
+            ("224", "10.0.0.1, 10.0.0.2 ", &[10, 0, 0, 1, 10, 0, 0, 2]),
+            ("224", "-5", &[0xff, 0xff, 0xff, 0xfb]),
+            ("224", "a:b", &[10, 11]),
+            ("224", "ab", b"ab"),
+            ("224", "+5", b"+5"),
+            ("224", "1.2.3.4/24", &[24, 1, 2, 3]),
             ("224", "some text, and more", b"some text, and more"),
             ("224", "2001:db8::1", b"2001:db8::1"),
             ("150", "10.0.0.9", &[10, 0, 0, 9]),
@@ -198,6 +206,7 @@ mod tests {
             ("mtu", "large", "number"),
             ("T1", "soon", "seconds"),
             ("224", "1.2", "IPv4 address"),
+            ("224", "1,2", "IPv4 address"),
             ("224", &long, "255 bytes"),
             ("224", "a\nb", "control characters"),
             ("domain-search", "a..b", "domain names"),

@@ -3,6 +3,8 @@
 //! It remembers nothing: whose MAC address asks is looked up each time, and a port has its
 //! addresses whether anybody asks or not. [`answer`] is the whole of what is said, without any I/O;
 //! [`DhcpServer`] receives in the networks' namespaces and sends from the host's own.
+//!
+//! What operators can see of it is in docs/dhcp.md.
 
 mod answer;
 mod code;

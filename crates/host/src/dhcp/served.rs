@@ -134,6 +134,10 @@ async fn handle(
         shared.troubles.report(subject, Sort::Option(error.to_string()), &text);
     }
     match answer {
+        // What was true before may say yes to a guest, but must not take its address away.
+        Answer::Reply(reply) if reply.kind == ReplyKind::Nak && found.stale.is_some() => {
+            debug!(network = %network.id, mac = %request.mac, "DHCP: not refused from memory");
+        }
         Answer::Reply(reply) => send(&shared, &network, subject, &reply),
         Answer::Declined(address) => {
             let text = format_args!(

@@ -49,10 +49,7 @@ pub(super) fn read(code: u8, form: Form, value: &str) -> Read<Value> {
         return Err("it has control characters; remove them");
     }
     match form {
-        Form::Addresses => {
-            let addresses: Result<_, _> = value.split(',').map(str::parse).collect();
-            addresses.map(Value::Addresses).map_err(|_none| ADDRESSES)
-        }
+        Form::Addresses => addresses(value).ok_or(ADDRESSES),
         Form::Text => Ok(Value::Bytes(value.as_bytes().to_vec())),
         Form::Domains => domains(value).map(Value::Bytes),
         Form::Number(size) => number(value, size).map(Value::Bytes),
@@ -128,21 +125,31 @@ fn seconds(value: &str) -> Read<Vec<u8>> {
 }
 
 fn looks_like_address(value: &str) -> bool {
-    let is_part = |c: char| c.is_ascii_digit() || ['.', ',', '/'].contains(&c);
-    value.starts_with(|first: char| first.is_ascii_digit()) && value.chars().all(is_part)
+    let is_of_one = |c: char| c.is_ascii_digit() || ['.', '/'].contains(&c);
+    value.starts_with(|first: char| first.is_ascii_digit())
+        && parts(value).all(|part| part.chars().all(is_of_one))
+}
+
+fn addresses(value: &str) -> Option<Value> {
+    let addresses: Result<_, _> = parts(value).map(str::parse).collect();
+    addresses.ok().map(Value::Addresses)
+}
+
+/// What stands between commas, without the blanks around it.
+fn parts(value: &str) -> impl Iterator<Item = &str> {
+    value.split(',').map(str::trim)
 }
 
 /// Addresses; one with a prefix length is written as option 121 writes a destination.
 fn address_list(code: u8, value: &str) -> Read<Value> {
     if code != code::SIP_SERVERS && !value.contains('/') {
-        let addresses: Result<_, _> = value.split(',').map(str::parse).collect();
-        return addresses.map(Value::Addresses).map_err(|_none| LOOKS_LIKE_ADDRESS);
+        return addresses(value).ok_or(LOOKS_LIKE_ADDRESS);
     }
     let mut bytes = Vec::new();
     if code == code::SIP_SERVERS {
         bytes.push(1);
     }
-    for part in value.split(',') {
+    for part in parts(value) {
         let (address, prefix) = part.split_once('/').map_or((part, None), |(a, p)| (a, Some(p)));
         let address: Ipv4Addr = address.parse().map_err(|_none| LOOKS_LIKE_ADDRESS)?;
         match prefix {
@@ -162,8 +169,8 @@ fn domains(value: &str) -> Read<Vec<u8>> {
     /// Bytes of a name (RFC 1035 §2.3.4), less its first length and its end.
     const NAME_BYTES_MAX: usize = 253;
     let mut bytes = Vec::new();
-    for name in value.split(',') {
-        let name = name.trim().trim_end_matches('.');
+    for name in parts(value) {
+        let name = name.trim_end_matches('.');
         if name.len() > NAME_BYTES_MAX {
             return Err(DOMAINS);
         }
