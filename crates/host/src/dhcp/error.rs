@@ -1,3 +1,5 @@
+//! Why a network cannot be served, and which limit or program stands in the way.
+
 use std::{fmt::Display, io};
 
 use rustix::{io::Errno, process::Resource};

@@ -70,7 +70,7 @@ struct Served {
 }
 
 impl DhcpServer {
-    /// A server of no network yet, whose tasks run on `runtime`.
+    /// A server of no network yet, whose tasks run on `runtime`, which has I/O and time.
     ///
     /// It sends from the calling thread's network namespace, where the bridges are.
     pub fn new(

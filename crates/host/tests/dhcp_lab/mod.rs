@@ -17,8 +17,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::lab;
 
-/// How long an answer may take; what is to be silence is waited for as long.
-const PATIENCE: Duration = Duration::from_millis(1500);
+/// How long an answer may take on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it must be quiet to be silence.
+const SILENCE: Duration = Duration::from_secs(1);
 /// The type of an Ethernet frame that holds anything (linux/if_ether.h).
 const ETH_P_ALL: u16 = 3;
 
@@ -142,7 +144,6 @@ impl RawClient {
             let receives =
                 Socket::new(Domain::PACKET, Type::RAW, Some(i32::from(ETH_P_ALL.to_be()).into()))
                     .unwrap();
-            receives.set_read_timeout(Some(PATIENCE)).unwrap();
             // Frames cannot be sent without an address of the interface, but IP packets can: a
             // socket of its own, bound to the link, with the headers of a client without address.
             let sends = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(255))).unwrap();
@@ -164,6 +165,12 @@ impl RawClient {
         self.hears()
     }
 
+    /// Sends a request; whether there is no answer to it.
+    pub(crate) fn asks_in_vain(&mut self, options: &[u8]) -> bool {
+        self.say(options, false);
+        self.hears_nothing()
+    }
+
     /// Sends a request from 0.0.0.0 to everybody.
     pub(crate) fn say(&self, options: &[u8], broadcast: bool) {
         let mut message = vec![0; 240];
@@ -181,6 +188,16 @@ impl RawClient {
 
     /// The next frame from a DHCP server.
     pub(crate) fn hears(&mut self) -> Option<Heard> {
+        self.hears_within(PATIENCE)
+    }
+
+    /// Whether no DHCP server sends anything here.
+    pub(crate) fn hears_nothing(&mut self) -> bool {
+        self.hears_within(SILENCE).is_none()
+    }
+
+    fn hears_within(&mut self, patience: Duration) -> Option<Heard> {
+        self.receives.set_read_timeout(Some(patience)).unwrap();
         let mut buffer = vec![0; 2048];
         while let Ok(length) = self.receives.read(&mut buffer) {
             let frame = buffer[..length].to_vec();
