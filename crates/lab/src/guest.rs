@@ -4,13 +4,14 @@ use std::{
     net::{IpAddr, SocketAddr, TcpStream},
     os::fd::AsFd,
     path::PathBuf,
+    sync::Arc,
     thread,
     time::Duration,
 };
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::{LabError, Reply, process::run, read_reply};
+use crate::{LabError, Program, Reply, Tap, process::run, read_reply};
 
 /// How a guest is plugged in; what a hypervisor and DHCP would have seen to.
 #[derive(Debug, Clone)]
@@ -32,7 +33,7 @@ pub struct GuestPlan<'a> {
 /// A network namespace standing in for a machine.
 #[derive(Debug)]
 pub struct Guest {
-    namespace: PathBuf,
+    path: PathBuf,
     name: String,
 }
 
@@ -42,16 +43,41 @@ impl Guest {
 
     /// Makes the namespace and plugs it in.
     pub fn plug_in(plan: &GuestPlan<'_>) -> Result<Self, LabError> {
-        let namespace = format!("guest-{}", plan.name);
-        ip(&format!("netns add {namespace}"))?;
-        ip(&format!("link add {} type veth peer name eth0 netns {namespace}", plan.tap))?;
-        ip(&format!("link set {} master {} up", plan.tap, plan.bridge))?;
-        ip(&format!("-n {namespace} link set lo up"))?;
-        ip(&format!("-n {namespace} link set eth0 address {} up", plan.mac))?;
-        ip(&format!("-n {namespace} address add {} dev eth0", plan.address))?;
-        ip(&format!("-n {namespace} route add 169.254.169.254 via {}", plan.via))?;
-        let path = PathBuf::from("/run/netns").join(&namespace);
-        Ok(Self { namespace: path, name: plan.name.to_owned() })
+        let guest = Self::on_bridge(plan.name, plan.bridge, plan.tap, plan.mac)?;
+        guest.add_address(plan.address)?;
+        guest.ip(&format!("route add 169.254.169.254 via {}", plan.via))?;
+        Ok(guest)
+    }
+
+    /// Makes the namespace and plugs it in, and leaves everything else to DHCP.
+    pub fn on_bridge(name: &str, bridge: &str, tap: &str, mac: &str) -> Result<Self, LabError> {
+        let guest = Self::alone(name)?;
+        ip(&format!("link add {tap} type veth peer name eth0 netns {}", guest.namespace()))?;
+        // The guest's own end first: what it says when it comes up must come from its address.
+        guest.ip(&format!("link set eth0 address {mac} up"))?;
+        ip(&format!("link set {tap} master {bridge} up"))?;
+        Ok(guest)
+    }
+
+    /// Makes the namespace with a card whose cable ends at a tap that is plugged in already, as a
+    /// hypervisor's would, and leaves everything else to DHCP. What is sent on the tap beside it is
+    /// sent as the guest's.
+    pub fn behind_tap(name: &str, tap: &str, mac: &str) -> Result<(Self, Arc<Tap>), LabError> {
+        let guest = Self::alone(name)?;
+        let near = Arc::new(guest.run(|| Tap::open("eth0"))??);
+        let far = Arc::new(Tap::open(tap)?);
+        relay(Arc::clone(&near), Arc::clone(&far));
+        relay(Arc::clone(&far), near);
+        guest.ip(&format!("link set eth0 address {mac} up"))?;
+        Ok((guest, far))
+    }
+
+    fn alone(name: &str) -> Result<Self, LabError> {
+        let path = PathBuf::from("/run/netns").join(format!("guest-{name}"));
+        let guest = Self { path, name: name.to_owned() };
+        ip(&format!("netns add {}", guest.namespace()))?;
+        guest.ip("link set lo up")?;
+        Ok(guest)
     }
 
     /// Its name.
@@ -59,22 +85,37 @@ impl Guest {
         &self.name
     }
 
+    /// The name of its network namespace.
+    pub fn namespace(&self) -> String {
+        format!("guest-{}", self.name)
+    }
+
     /// Gives it another address beside those it has.
     pub fn add_address(&self, address: &str) -> Result<(), LabError> {
-        ip(&format!("-n guest-{} address add {address} dev eth0", self.name))
+        self.ip(&format!("address add {address} dev eth0")).map(|_| ())
     }
 
     /// Takes an address away.
     pub fn remove_address(&self, address: &str) -> Result<(), LabError> {
-        ip(&format!("-n guest-{} address del {address} dev eth0", self.name))
+        self.ip(&format!("address del {address} dev eth0")).map(|_| ())
+    }
+
+    /// Runs iproute2's `ip` in the guest: what it printed.
+    pub fn ip(&self, words: &str) -> Result<String, LabError> {
+        ip(&format!("-n {} {words}", self.namespace()))
+    }
+
+    /// A program that is to run in the guest, by `ip netns exec`.
+    pub fn program(&self) -> Program {
+        Program::new("ip").before(["netns", "exec", &self.namespace()])
     }
 
     /// Runs `work` on a thread inside the guest: sockets made there are the guest's.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, LabError> {
-        let open = File::open(&self.namespace);
+        let open = File::open(&self.path);
         let namespace = open.map_err(|source| LabError::File {
             doing: "open",
-            path: self.namespace.clone(),
+            path: self.path.clone(),
             source,
         })?;
         let inside = || {
@@ -120,6 +161,16 @@ impl Guest {
     }
 }
 
-fn ip(words: &str) -> Result<(), LabError> {
-    run("ip", words.split_whitespace()).map(|_| ())
+/// Carries frames from one to the other for as long as both are there.
+fn relay(from: Arc<Tap>, to: Arc<Tap>) {
+    thread::spawn(move || {
+        while let Ok(frame) = from.receive() {
+            // A card that is down takes none: the frame is lost, as on any cable.
+            let _ = to.send(&frame);
+        }
+    });
+}
+
+fn ip(words: &str) -> Result<String, LabError> {
+    run("ip", words.split_whitespace())
 }

@@ -40,13 +40,14 @@ fn checked(command: &Command, output: &Output) -> Result<String, LabError> {
 #[derive(Debug, Clone)]
 pub struct Program {
     path: PathBuf,
+    first: Vec<String>,
     environment: Vec<(String, String)>,
 }
 
 impl Program {
     /// The program at `path`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), environment: Vec::new() }
+        Self { path: path.into(), first: Vec::new(), environment: Vec::new() }
     }
 
     /// The same program, always given this variable.
@@ -56,10 +57,20 @@ impl Program {
         self
     }
 
+    /// The same program, always given these arguments before others.
+    #[must_use]
+    pub fn before<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.first.extend(args.into_iter().map(Into::into));
+        self
+    }
+
     /// A command of the program.
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(&self.path);
-        command.args(args).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+            .args(&self.first)
+            .args(args)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -96,7 +107,7 @@ impl Program {
         let stderr =
             open.map_err(|source| LabError::File { doing: "open", path: log.to_owned(), source })?;
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).arg(&self.path).args(args);
+        command.args(["--pdeathsig", "KILL", "--"]).arg(&self.path).args(&self.first).args(args);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
         let child = command.spawn().map_err(|source| self.not_started(source))?;

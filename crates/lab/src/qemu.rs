@@ -110,6 +110,12 @@ impl Qemu {
         self
     }
 
+    /// With a network card on a tap that is there already, in the network namespace of who runs it.
+    #[must_use]
+    pub fn tap(self, tap: &str, mac: &str) -> Self {
+        self.network(&format!("tap,ifname={tap},script=no,downscript=no,vhost=off"), mac)
+    }
+
     /// With the name by which clouds' machines know their platform, and their id.
     #[must_use]
     pub fn product(mut self, name: &str, id: &str) -> Self {

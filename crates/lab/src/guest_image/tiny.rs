@@ -10,6 +10,7 @@ use crate::{
 };
 
 const INIT: &str = include_str!("tiny/init.sh");
+const DHCP: &str = include_str!("tiny/dhcp.sh");
 const INITRAMFS: &str = "initramfs.cpio";
 
 /// A machine that loads its modules, runs what it was given, reports, and powers off.
@@ -49,6 +50,12 @@ impl Brought {
     /// A program or script at `path`.
     pub fn program(path: &str, content: impl Into<Vec<u8>>) -> Self {
         Self { path: path.to_owned(), mode: 0o755, content: content.into() }
+    }
+
+    /// What busybox's DHCP client is to run (`udhcpc -s /guest/dhcp`). It applies what it is told, by
+    /// RFC 3442: with option 121, the router of option 3 is nobody.
+    pub fn dhcp_script() -> Self {
+        Self::program("guest/dhcp", DHCP)
     }
 
     /// Data at `path`.
