@@ -1,7 +1,7 @@
 use std::{
     fs::File,
-    io::Write,
-    net::{IpAddr, SocketAddr, TcpStream},
+    io::{self, Write},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpStream},
     os::fd::AsFd,
     path::PathBuf,
     sync::Arc,
@@ -9,9 +9,18 @@ use std::{
     time::Duration,
 };
 
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use rustix::{
+    net::{AddressFamily, SocketType, netdevice::name_to_index, socket},
+    thread::{LinkNameSpaceType, move_into_link_name_space},
+};
 
 use crate::{LabError, Program, Reply, Tap, process::run, read_reply};
+
+/// Where guests find metadata.
+pub const METADATA: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)), 80);
+
+/// Where IPv6 guests find it, on the network that they are on.
+const METADATA_IPV6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe);
 
 /// How a guest is plugged in; what a hypervisor and DHCP would have seen to.
 #[derive(Debug, Clone)]
@@ -120,7 +129,7 @@ impl Guest {
         })?;
         let inside = || {
             move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
-                .map_err(std::io::Error::from)?;
+                .map_err(io::Error::from)?;
             Ok(work())
         };
         thread::scope(|scope| scope.spawn(inside).join())
@@ -137,7 +146,16 @@ impl Guest {
 
     /// Opens a connection to the metadata address.
     pub fn connect_metadata(&self) -> Result<TcpStream, LabError> {
-        self.connect(SocketAddr::new(IpAddr::from([169, 254, 169, 254]), 80))
+        self.connect(METADATA)
+    }
+
+    /// Where IPv6 guests find metadata, seen from this guest's card.
+    pub fn metadata_by_ipv6(&self) -> Result<SocketAddr, LabError> {
+        let card = self.run(|| -> io::Result<u32> {
+            let any = socket(AddressFamily::INET6, SocketType::DGRAM, None)?;
+            Ok(name_to_index(&any, "eth0")?)
+        })??;
+        Ok(SocketAddrV6::new(METADATA_IPV6, 80, 0, card).into())
     }
 
     /// GETs `path` from the metadata address on a connection of its own.
@@ -147,10 +165,20 @@ impl Guest {
 
     /// The same, with further header lines, each ended by CR LF.
     pub fn get_with(&self, path: &str, headers: &str) -> Result<Reply, LabError> {
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: 169.254.169.254\r\nConnection: close\r\n{headers}\r\n"
-        );
-        self.exchange(request.as_bytes())
+        self.exchange(get(path, headers).as_bytes())
+    }
+
+    /// GETs `path` from an address; nothing of it may take longer than `limit`.
+    pub fn get_from(
+        &self,
+        from: SocketAddr,
+        path: &str,
+        limit: Duration,
+    ) -> Result<Reply, LabError> {
+        let mut stream = self.run(|| TcpStream::connect_timeout(&from, limit))??;
+        stream.set_read_timeout(Some(limit))?;
+        stream.write_all(get(path, "").as_bytes())?;
+        read_reply(&mut stream)
     }
 
     /// Sends raw bytes to the metadata address on a connection of its own, reads one answer.
@@ -159,6 +187,10 @@ impl Guest {
         stream.write_all(request)?;
         read_reply(&mut stream)
     }
+}
+
+fn get(path: &str, headers: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: 169.254.169.254\r\nConnection: close\r\n{headers}\r\n")
 }
 
 /// Carries frames from one to the other for as long as both are there.

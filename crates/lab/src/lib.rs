@@ -24,7 +24,7 @@ mod wait;
 mod world;
 
 pub use error::LabError;
-pub use guest::{Guest, GuestPlan};
+pub use guest::{Guest, GuestPlan, METADATA};
 pub use guest_image::{Brought, DebianGuest, GuestImages, TinyGuest};
 pub use http::{Reply, read_reply};
 pub use isolated::isolated;

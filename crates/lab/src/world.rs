@@ -4,12 +4,13 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
 use serde_json::Value;
 
-use crate::{Guest, GuestPlan, LabError, Process, Program, wait_until};
+use crate::{Guest, GuestPlan, LabError, Process, Program, Tap, wait_until};
 
 /// An operator's world inside a lab: one configuration, the program, and what the operator makes
 /// with its command line.
@@ -47,6 +48,8 @@ pub struct Machine {
     pub mac: String,
     /// That port's first address.
     pub address: String,
+    /// That port's further addresses.
+    pub more_addresses: Vec<String>,
     /// The network's id.
     pub network: String,
 }
@@ -163,12 +166,15 @@ impl World {
             .flatten()
             .find(|port| port.pointer("/attachment/id").and_then(Value::as_str) == Some(&id));
         let port = port.ok_or_else(|| unexpected(&ports, "a port of the instance"))?;
+        let fixed = port.pointer("/fixed_ips").and_then(Value::as_array);
+        let more = fixed.into_iter().flatten().skip(1);
         Ok(Machine {
             name: text(instance, "/name")?,
             project: project.to_owned(),
             port: text(port, "/id")?,
             mac: text(port, "/mac_address")?,
             address: text(port, "/fixed_ips/0/ip_address")?,
+            more_addresses: more.map(|one| text(one, "/ip_address")).collect::<Result<_, _>>()?,
             network: text(port, "/network_id")?,
             id,
         })
@@ -199,6 +205,32 @@ impl World {
             address: &format!("{}/24", machine.address),
             via,
         })
+    }
+
+    /// Has Innkeeper make the machine's tap, as soon as there is a bridge to plug it into: its name.
+    pub fn tap(&self, machine: &Machine) -> Result<String, LabError> {
+        await_link(&machine.bridge())?;
+        let printed = self.operator(&machine.project, &format!("port tap {}", machine.port))?;
+        let tap = printed.trim().to_owned();
+        if tap == machine.tap() {
+            return Ok(tap);
+        }
+        Err(LabError::Failed {
+            command: "innkeeper port tap".to_owned(),
+            message: format!("printed {tap:?} and not the name {}", machine.tap()),
+        })
+    }
+
+    /// Has Innkeeper remove it.
+    pub fn untap(&self, machine: &Machine) -> Result<(), LabError> {
+        self.operator(&machine.project, &format!("port untap {}", machine.port)).map(|_| ())
+    }
+
+    /// A machine's stand-in behind its tap, without addresses; and the tap, to send on it what no
+    /// kernel would.
+    pub fn behind_tap(&self, machine: &Machine) -> Result<(Guest, Arc<Tap>), LabError> {
+        let tap = self.tap(machine)?;
+        Guest::behind_tap(&format!("{}-{}", machine.project, machine.name), &tap, &machine.mac)
     }
 
     /// Waits until `guest` is answered at all.

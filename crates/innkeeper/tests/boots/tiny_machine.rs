@@ -62,6 +62,12 @@ impl TinyMachine {
         self
     }
 
+    /// With a network card on the tap of its port.
+    pub(crate) fn tap(mut self, tap: &str, mac: &str) -> Self {
+        self.qemu = self.qemu.tap(tap, mac);
+        self
+    }
+
     /// Switches it on; it must report to the end, and end well.
     pub(crate) fn boot(self) -> Boot {
         let boot = self.qemu.run(PATIENCE).unwrap_or_else(|error| panic!("{error}"));

@@ -4,12 +4,15 @@
 
 pub(crate) mod recorder;
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use innkeeper_lab::{Guest, LabError, Machine, World};
 
 /// The metadata document that says who a guest is.
 pub(crate) const META_DATA: &str = "/openstack/latest/meta_data.json";
+
+/// How long anything may take to come up.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A world with the program under test.
 pub(crate) fn world() -> Result<World, LabError> {
