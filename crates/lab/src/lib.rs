@@ -33,7 +33,7 @@ pub use process::{Process, Program};
 pub use qemu::{Boot, Bus, Qemu};
 pub use recorder::{Recorded, Recorder};
 pub use report::Report;
-pub use sandbox::{Sandbox, inside, relaunch};
+pub use sandbox::{Sandbox, inside, relaunch, write_to_copy_of};
 pub use tap::Tap;
 pub use wait::{wait_for, wait_until};
 pub use world::{Machine, Roles, World, await_link, link_exists};

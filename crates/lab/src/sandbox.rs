@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use rustix::mount::{MountFlags, mount};
+use rustix::mount::{MountFlags, mount, mount_bind};
 
 use crate::{LabError, process::run};
 
@@ -63,4 +63,22 @@ impl Sandbox {
         run("ip", ["link", "set", "lo", "up"])?;
         Ok(Self(()))
     }
+}
+
+/// Puts a copy in a directory's place, in this lab alone: programs write to the copy what they would
+/// else write to this machine's own files, and it is gone with the lab.
+pub fn write_to_copy_of(directory: &Path) -> Result<(), LabError> {
+    let copy = Path::new("/run/copies").join(directory.strip_prefix("/").unwrap_or(directory));
+    fs::create_dir_all(&copy).map_err(|source| LabError::File {
+        doing: "make",
+        path: copy.clone(),
+        source,
+    })?;
+    // Not every user may read everything; what cannot be read is not needed.
+    let _ = run("cp", [OsStr::new("-aT"), directory.as_os_str(), copy.as_os_str()]);
+    mount_bind(&copy, directory).map_err(|source| LabError::File {
+        doing: "put a copy in the place of",
+        path: directory.to_owned(),
+        source: source.into(),
+    })
 }
