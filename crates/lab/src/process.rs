@@ -64,6 +64,19 @@ impl Program {
         self
     }
 
+    /// The same, run by way of another program, such as one that sets limits.
+    #[must_use]
+    pub fn by_way_of<S: Into<String>>(
+        &self,
+        program: &str,
+        args: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let mut first: Vec<String> = args.into_iter().map(Into::into).collect();
+        first.push(self.path.to_string_lossy().into_owned());
+        first.extend(self.first.iter().cloned());
+        Self { path: program.into(), first, environment: self.environment.clone() }
+    }
+
     /// A command of the program.
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(&self.path);
