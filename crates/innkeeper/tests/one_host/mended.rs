@@ -1,0 +1,121 @@
+//! After an end at any moment, and after what somebody removed, everything is as it was; with too few
+//! descriptors, those who are served stay served.
+
+use std::time::{Duration, Instant};
+
+use innkeeper_lab::{LabError, METADATA, World, isolated, wait_until};
+use serde_json::Value;
+
+use crate::{
+    BOUND,
+    look::{contents, identities, ip},
+    tenants::{META_DATA, PATIENCE, Plugged, isolated_tenant, routed_tenant, world},
+};
+
+#[test]
+fn what_a_killed_one_left_is_taken_over_as_it_is() {
+    isolated(|| {
+        let world = world()?;
+        let serving = world.serve()?;
+        let red = routed_tenant(&world, "red", "10.0.0.0/24")?;
+        let blue = isolated_tenant(&world, "blue", "10.0.0.0/24")?;
+        let tapped = world.machine("red", "web2", "lan")?;
+        let tap = world.tap(&tapped)?;
+        for tenant in [&red, &blue] {
+            tenant.assert_knows_itself()?;
+        }
+        let before = identities()?;
+        assert!(before.contains_key(&tap), "{before:?}");
+        serving.kill()?;
+        let started = Instant::now();
+        let _serving = world.serve()?;
+        let bound = started.elapsed() + BOUND;
+        for tenant in [&red, &blue] {
+            await_served(tenant, bound)?;
+        }
+        assert_nothing_to_do(&world)?;
+        assert_eq!(identities()?, before, "something was made anew");
+        Ok(())
+    });
+}
+
+#[test]
+fn what_is_removed_is_back_and_what_is_made_is_there_at_once() {
+    isolated(|| {
+        let world = world()?;
+        let _serving = world.serve()?;
+        let red = routed_tenant(&world, "red", "10.0.0.0/24")?;
+        let router = world.query("red", "router show edge")?;
+        let router = format!("qrouter-{}", router["id"].as_str().expect("an id"));
+        ip(&format!("netns delete {router}"))?;
+        await_served(&red, BOUND)?;
+
+        world.operator("red", "network create more --subnet 10.7.0.0/24")?;
+        let made = Instant::now();
+        let network = world.query("red", "network show more")?;
+        let namespace = format!("qdhcp-{}", network["id"].as_str().expect("an id"));
+        wait_until("a network that is new", Duration::from_secs(2), || {
+            contents(&namespace).is_ok_and(|now| now.contains("10.7.0."))
+        })?;
+        let took = made.elapsed();
+        // A second, and what it takes to look.
+        assert!(took < Duration::from_millis(1_500), "it took {took:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn with_too_few_descriptors_those_who_are_served_stay_served() {
+    isolated(|| {
+        let world = world()?;
+        let limited =
+            world.program().by_way_of("prlimit", [format!("--nofile={FEW_FILES}:{FEW_FILES}")]);
+        let log = world.directory().join("serve.log");
+        let mut serving = limited.start(["serve"], &log)?;
+        wait_until("the control API", PATIENCE, || {
+            world.program().run(["project", "list"]).is_ok()
+        })?;
+        let red = routed_tenant(&world, "red", "10.0.0.0/24")?;
+        for number in 0..MANY_NETWORKS {
+            let words = format!("network create n{number} --subnet 10.0.0.0/24");
+            world.operator("red", &words)?;
+            red.assert_knows_itself()?;
+        }
+        wait_until("it to say which limit to raise", PATIENCE, || {
+            let said = serving.log().to_lowercase();
+            ["nofile", "limitnofile", "ulimit -n"].iter().any(|word| said.contains(word))
+        })?;
+        assert!(serving.is_running(), "{}", serving.log());
+        red.assert_knows_itself()
+    });
+}
+
+fn await_served(tenant: &Plugged, bound: Duration) -> Result<(), LabError> {
+    let began = Instant::now();
+    let short = Duration::from_secs(1);
+    let served = || {
+        let from = METADATA;
+        tenant.guest.get_from(from, META_DATA, short).is_ok_and(|reply| reply.status == 200)
+    };
+    wait_until("a guest to be served again", bound + short, served)?;
+    assert!(began.elapsed() < bound + short, "served after {:?}", began.elapsed());
+    tenant.assert_knows_itself()
+}
+
+fn assert_nothing_to_do(world: &World) -> Result<(), LabError> {
+    let mut last = Value::Null;
+    wait_until("a plan of nothing", PATIENCE, || {
+        last = world.program().json(["host", "plan", "--output", "json"]).unwrap_or_default();
+        last.as_array().is_some_and(Vec::is_empty)
+    })
+    .map_err(|error| LabError::Failed {
+        command: "innkeeper host plan".to_owned(),
+        message: format!("{error}; it says {last}"),
+    })
+}
+
+/// Enough for itself and a few namespaces.
+const FEW_FILES: u32 = 64;
+
+/// More listeners than that.
+const MANY_NETWORKS: u32 = 60;
