@@ -39,7 +39,7 @@ fn it_renews_by_unicast_rebinds_by_broadcast_and_releases() {
         check_applied(&guest, &lan)?;
         for (how, is_broadcast) in [("--renew", false), ("--rebind", true)] {
             recorder.clear();
-            guest.program().run(["dhcpcd", how, "eth0"])?;
+            guest.program().run(["dhcpcd", "-4", how, "eth0"])?;
             let ack = await_message(&recorder, how, |one| one.kind() == Some(ACK))?;
             let request = await_message(&recorder, how, |one| {
                 one.kind() == Some(REQUEST) && one.xid == ack.xid
@@ -51,7 +51,7 @@ fn it_renews_by_unicast_rebinds_by_broadcast_and_releases() {
             check_told(&ack, &lan.expected);
         }
         recorder.clear();
-        guest.program().run(["dhcpcd", "--release", "eth0"])?;
+        guest.program().run(["dhcpcd", "-4", "--release", "eth0"])?;
         await_message(&recorder, "a release", |one| one.kind() == Some(RELEASE))?;
         wait_until("the client to end", PATIENCE, || client.ended().is_some())?;
         // What is given back is still the port's, and nobody else's.

@@ -96,9 +96,9 @@ pub(crate) fn check_configuration(answer: &Message, expected: &Expected) {
     assert_eq!(answer.addresses(6).as_ref(), Some(&expected.name_servers), "{answer:#?}");
     assert_eq!(answer.text(12).as_ref(), Some(&expected.host_name), "{answer:#?}");
     assert_eq!(answer.option(26), Some(expected.mtu.to_be_bytes().to_vec()), "{answer:#?}");
-    for code in [121, 249] {
-        assert_eq!(answer.routes(code).as_ref(), Some(&expected.routes), "option {code}");
-    }
+    assert_eq!(answer.routes(121).as_ref(), Some(&expected.routes), "{answer:#?}");
+    // Microsoft's number of the same, for whoever asks for it.
+    assert!(answer.routes(249).is_none_or(|routes| routes == expected.routes), "{answer:#?}");
 }
 
 /// Waits until the client has given the machine its address; asserts that it has its routes, and
