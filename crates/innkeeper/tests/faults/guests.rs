@@ -91,8 +91,8 @@ impl Guests {
         outcome
     }
 
-    /// Waits until every guest has been served by a request that began after `since`, which must be
-    /// within `limit` of it.
+    /// Waits, for no longer than `limit`, until every guest has been served by a request that began
+    /// after `since`.
     pub(crate) fn await_served_since(
         &self,
         since: Instant,
@@ -106,7 +106,7 @@ impl Guests {
             };
             self.polling.iter().filter(served).collect()
         };
-        wait_until("every guest to be served", limit.saturating_sub(since.elapsed()), || {
+        wait_until("every guest to be served", limit, || {
             waiting().is_empty()
         })
         .map_err(|error| {
