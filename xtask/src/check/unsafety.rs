@@ -9,6 +9,7 @@ use crate::tree::{File, Tree};
 const MODULES: &[(&str, &str)] = &[
     ("crates/host/src/unshare.rs", "unshare(2): rustix has no safe wrapper of it"),
     ("crates/host/src/dhcp/packet.rs", "sendto(2) to a sockaddr_ll, which rustix does not have"),
+    ("crates/host/src/taps/tun.rs", "ioctl(2) with TUNSETIFF: rustix has no safe wrapper of it"),
     ("crates/lab/src/tap.rs", "ioctl(2) with TUNSETIFF: rustix has no safe wrapper of it"),
 ];
 

@@ -5,6 +5,7 @@ mod decide;
 mod device;
 mod guard;
 mod survey;
+mod tun;
 
-pub use self::device::{Tap, TapOwner};
 pub(crate) use self::guard::{GuardState, Guarding, Look};
+pub use self::{device::Tap, tun::TapOwner};

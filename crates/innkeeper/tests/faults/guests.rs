@@ -106,10 +106,7 @@ impl Guests {
             };
             self.polling.iter().filter(served).collect()
         };
-        wait_until("every guest to be served", limit, || {
-            waiting().is_empty()
-        })
-        .map_err(|error| {
+        wait_until("every guest to be served", limit, || waiting().is_empty()).map_err(|error| {
             let left: Vec<_> = waiting().iter().map(|one| one.describe()).collect();
             LabError::Failed { command: what.to_owned(), message: format!("{error}: {left:#?}") }
         })
