@@ -33,5 +33,10 @@ fn outside() -> Result<(), LabError> {
     if !output.status.success() || !said.contains("1 passed") {
         return Err(LabError::Failed { command: format!("test {name} in its lab"), message: said });
     }
+    // Shown, as what any test prints, to whoever runs tests with `--nocapture`.
+    #[allow(clippy::print_stderr, reason = "a test's output is its report")]
+    {
+        eprint!("{said}");
+    }
     Ok(())
 }
