@@ -67,6 +67,10 @@ fn start(lan: &Lan, guest: &Guest) -> Result<Process, LabError> {
     for directory in ["/etc", "/var/lib/dhcpcd"] {
         write_to_copy_of(Path::new(directory))?;
     }
+    // Without a user to be, it is one process, and nothing is left of it when that is killed.
+    let users = fs::read_to_string("/etc/passwd")?;
+    let others = users.lines().filter(|line| !line.starts_with("dhcpcd:"));
+    fs::write("/etc/passwd", others.map(|line| format!("{line}\n")).collect::<String>())?;
     let directory = lan.world.directory();
     let configuration = directory.join("dhcpcd.conf");
     fs::write(&configuration, CONFIGURATION)?;
