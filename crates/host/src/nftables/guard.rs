@@ -23,16 +23,19 @@ use super::{
 use crate::HostError;
 
 /// A tap, and what may come from it: nothing, if no port is known for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct GuardedTap {
     pub(crate) mac: Option<MacAddress>,
     pub(crate) addresses: BTreeSet<IpAddr>,
+    /// A number that taps of one network have in common and no other has: link-local addresses are
+    /// unique within a network only.
+    pub(crate) network: u32,
 }
 
 impl GuardedTap {
     /// Nothing may come from it.
     pub(crate) fn closed() -> Self {
-        Self { mac: None, addresses: BTreeSet::new() }
+        Self::default()
     }
 }
 
@@ -53,7 +56,9 @@ struct Element {
     text: String,
 }
 
-const SETS: [&str; 5] = ["taps", "macs", "hardware", "addresses4", "addresses6"];
+/// The one that is a map.
+const NETWORKS: &str = "networks";
+const SETS: [&str; 6] = ["taps", NETWORKS, "macs", "hardware", "addresses4", "addresses6"];
 
 impl Guard {
     pub(crate) fn new(nft: Nft) -> Self {
@@ -90,7 +95,8 @@ impl Guard {
         let mut commands = if whole { self.table.replacement() } else { String::new() };
         for (set, elements) in elements(taps) {
             if !whole {
-                let _ = writeln!(commands, "flush set {name} {set}");
+                let kind = if set == NETWORKS { "map" } else { "set" };
+                let _ = writeln!(commands, "flush {kind} {name} {set}");
             }
             if elements.is_empty() {
                 continue;
@@ -119,21 +125,22 @@ fn elements(taps: &BTreeMap<String, GuardedTap>) -> Elements {
         key.resize(INTERFACE_NAME_BYTES, 0);
         key.extend(value);
         key.resize(key.len().next_multiple_of(REGISTER_BYTES), 0);
-        let text =
-            text.map_or_else(|| format!("\"{name}\""), |text| format!("\"{name}\" . {text}"));
+        let text = text.map_or_else(|| format!("\"{name}\""), |text| format!("\"{name}\" {text}"));
         elements.entry(set).or_default().insert(Element { key, text });
     };
     for (name, tap) in taps {
         add("taps", name, &[], None);
         let Some(mac) = tap.mac else { continue };
-        add("macs", name, &mac.bytes(), Some(mac.to_string()));
-        add("hardware", name, &mac.bytes(), Some(hexadecimal(&mac.bytes())));
+        add(NETWORKS, name, &tap.network.to_ne_bytes(), Some(format!(": {}", tap.network)));
+        add("macs", name, &mac.bytes(), Some(format!(". {mac}")));
+        add("hardware", name, &mac.bytes(), Some(format!(". {}", hexadecimal(&mac.bytes()))));
         let own = IpAddr::V6(mac.link_local());
         for address in tap.addresses.iter().chain([&own]) {
             match address {
-                IpAddr::V4(v4) => add("addresses4", name, &v4.octets(), Some(v4.to_string())),
+                IpAddr::V4(v4) => add("addresses4", name, &v4.octets(), Some(format!(". {v4}"))),
                 IpAddr::V6(v6) => {
-                    add("addresses6", name, &v6.octets(), Some(hexadecimal(&v6.octets())));
+                    let text = format!(". {}", hexadecimal(&v6.octets()));
+                    add("addresses6", name, &v6.octets(), Some(text));
                 }
             }
         }
@@ -155,15 +162,18 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 /// `@th` and `@nh` are what nft calls the bytes of the transport's and the network's header:
 /// `@th,288,48` is chaddr of DHCP; `@nh,64,128` the source of IPv6; `@th,64,128` the target of
-/// neighbour discovery, behind which its options are.
+/// neighbour discovery, behind which its options are. The mark, which nothing else on a bridge
+/// looks at, carries the network to the sets of claims: there is no other way to tell bridges apart
+/// that all kernels have.
 const BODY: &str = r#"
     set taps { type ifname; }
     set macs { type ifname . ether_addr; }
     set hardware { typeof iifname . @th,288,48; }
     set addresses4 { type ifname . ipv4_addr; }
     set addresses6 { typeof iifname . @nh,64,128; }
-    set claimed { typeof @nh,64,128; size 65535; flags dynamic,timeout; timeout 1d; }
-    set owners { typeof ether saddr . @nh,64,128; size 65535; flags dynamic,timeout; timeout 1d; }
+    map networks { type ifname : mark; }
+    set claimed { typeof meta mark . @nh,64,128; size 65535; flags dynamic,timeout; timeout 1d; }
+    set owners { typeof meta mark . ether saddr . @nh,64,128; size 65535; flags dynamic,timeout; timeout 1d; }
     set claimers { type ether_addr; size 65535; flags dynamic,timeout; timeout 10m; }
 
     chain prerouting {
@@ -189,6 +199,7 @@ const BODY: &str = r#"
     chain from_ip6 {
         icmpv6 type { nd-router-advert, nd-redirect } drop
         udp sport 547 drop
+        meta mark set iifname map @networks
         icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } ip6 nexthdr != icmpv6 drop
         ip6 saddr :: icmpv6 type { mld-listener-report, mld2-listener-report, nd-router-solicit } accept
         ip6 saddr :: icmpv6 type nd-neighbor-solicit goto target
@@ -200,10 +211,10 @@ const BODY: &str = r#"
         @nh,64,64 != 0xfe80000000000000 drop
         @nh,152,16 0xfffe drop
         @nh,128,64 0x00000000a9fea9fe drop
-        ether saddr . @nh,64,128 @owners update @owners { ether saddr . @nh,64,128 } update @claimed { @nh,64,128 } accept
-        @nh,64,128 @claimed drop
+        meta mark . ether saddr . @nh,64,128 @owners update @owners { meta mark . ether saddr . @nh,64,128 } update @claimed { meta mark . @nh,64,128 } accept
+        meta mark . @nh,64,128 @claimed drop
         add @claimers { ether saddr limit rate over 4/minute burst 8 packets } drop
-        add @claimed { @nh,64,128 } add @owners { ether saddr . @nh,64,128 } accept
+        add @claimed { meta mark . @nh,64,128 } add @owners { meta mark . ether saddr . @nh,64,128 } accept
     }
     chain solicits_routers {
         ip6 length 8 return
@@ -225,10 +236,10 @@ const BODY: &str = r#"
         @th,64,64 != 0xfe80000000000000 drop
         @th,152,16 0xfffe drop
         @th,128,64 0x00000000a9fea9fe drop
-        ether saddr . @th,64,128 @owners return
-        @th,64,128 @claimed drop
+        meta mark . ether saddr . @th,64,128 @owners return
+        meta mark . @th,64,128 @claimed drop
         add @claimers { ether saddr limit rate over 4/minute burst 8 packets } drop
-        add @claimed { @th,64,128 } add @owners { ether saddr . @th,64,128 } return
+        add @claimed { meta mark . @th,64,128 } add @owners { meta mark . ether saddr . @th,64,128 } return
     }
 "#;
 
@@ -241,6 +252,7 @@ mod tests {
         let tap = GuardedTap {
             mac: Some(MacAddress::generated([1, 2, 3])),
             addresses: BTreeSet::from(["10.0.0.3".parse().unwrap()]),
+            network: 7,
         };
         let taps = BTreeMap::from([("tap0".to_owned(), tap)]);
         let elements = elements(&taps);
@@ -255,6 +267,8 @@ mod tests {
         let mac = [name.as_slice(), &[0xfa, 0x16, 0x3e, 1, 2, 3, 0, 0]].concat();
         assert_eq!(only("macs").key, mac);
         assert_eq!(only("macs").text, "\"tap0\" . fa:16:3e:01:02:03");
+        assert_eq!(only("networks").key, [name.as_slice(), &7_u32.to_ne_bytes()].concat());
+        assert_eq!(only("networks").text, "\"tap0\" : 7");
         assert_eq!(only("addresses4").key, [name.as_slice(), &[10, 0, 0, 3]].concat());
         let own = "\"tap0\" . 0xfe80000000000000f8163efffe010203";
         assert_eq!(only("addresses6").text, own);
@@ -262,9 +276,8 @@ mod tests {
 
     #[test]
     fn nothing_comes_from_a_tap_without_a_port() {
-        let tap = GuardedTap { mac: None, addresses: BTreeSet::new() };
-        let elements = elements(&BTreeMap::from([("tap0".to_owned(), tap)]));
+        let elements = elements(&BTreeMap::from([("tap0".to_owned(), GuardedTap::closed())]));
         let counts: Vec<_> = SETS.map(|set| elements[set].len()).into();
-        assert_eq!(counts, [1, 0, 0, 0, 0]);
+        assert_eq!(counts, [1, 0, 0, 0, 0, 0]);
     }
 }

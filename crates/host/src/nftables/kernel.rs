@@ -37,7 +37,8 @@ const ELEMENTS_SET: u16 = 2;
 const ELEMENTS: u16 = 3;
 const ELEMENT: u16 = 1;
 const ELEMENT_KEY: u16 = 1;
-const KEY_VALUE: u16 = 1;
+const ELEMENT_DATA: u16 = 2;
+const DATA_VALUE: u16 = 1;
 const GENERATION_ID: u16 = 1;
 
 /// A family of tables, as the kernel numbers them.
@@ -98,7 +99,7 @@ impl Rules {
         Ok((!dump.is_empty()).then_some(TableDump(dump)))
     }
 
-    /// The keys of the elements of a set, sorted.
+    /// The keys of the elements of a set, sorted; each followed by what it stands for in a map.
     pub(crate) fn elements(
         &mut self,
         family: Family,
@@ -112,8 +113,11 @@ impl Rules {
         for message in self.list(question)? {
             let list = message.attributes().find(ELEMENTS).unwrap_or_default();
             for (_, element) in Attributes::of(list).filter(|(kind, _)| *kind == ELEMENT) {
-                let key = Attributes::of(element).find(ELEMENT_KEY).unwrap_or_default();
-                keys.extend(Attributes::of(key).find(KEY_VALUE).map(<[u8]>::to_vec));
+                let value = |kind| {
+                    let nested = Attributes::of(element).find(kind).unwrap_or_default();
+                    Attributes::of(nested).find(DATA_VALUE).unwrap_or_default()
+                };
+                keys.push([value(ELEMENT_KEY), value(ELEMENT_DATA)].concat());
             }
         }
         keys.sort_unstable();

@@ -102,23 +102,27 @@ fn decide_tap(tap: &SeenTap, found: &[&PluggedPort], bridges: &Bridges, decision
             );
             decision.remarks.push(Failure { item: name.clone(), error });
         }
-        let guarded = at_home.map_or_else(GuardedTap::closed, |port| GuardedTap {
-            mac: Some(port.mac_address),
-            addresses: port.addresses.iter().copied().collect(),
-        });
-        decision.guard.insert(name.clone(), guarded);
+        let guarded = at_home.map(|port| open(port, bridge, bridges));
+        decision.guard.insert(name.clone(), guarded.unwrap_or_default());
     }
     if let (Some(port), true) = (port, tap.made_for.is_some())
         && let Some(bridge) = bridges.of_network.get(&port.network_id)
     {
         // Guarded before it is plugged in.
         if bridges.ours.contains_key(bridge) {
-            decision.guard.entry(name.clone()).or_insert_with(|| GuardedTap {
-                mac: Some(port.mac_address),
-                addresses: port.addresses.iter().copied().collect(),
-            });
+            let opened = open(port, bridge, bridges);
+            decision.guard.entry(name.clone()).or_insert(opened);
         }
         decision.plugged.push((tap.clone(), bridge.clone()));
+    }
+}
+
+/// What comes from a port may come.
+fn open(port: &PluggedPort, bridge: &str, bridges: &Bridges) -> GuardedTap {
+    GuardedTap {
+        mac: Some(port.mac_address),
+        addresses: port.addresses.iter().copied().collect(),
+        network: bridges.numbers.get(bridge).copied().unwrap_or_default(),
     }
 }
 
@@ -152,6 +156,7 @@ mod tests {
         };
         let bridges = Bridges {
             of_network: BTreeMap::from([(network_id, "brq0".to_owned())]),
+            numbers: BTreeMap::from([("brq0".to_owned(), 7)]),
             ours: BTreeMap::from([("brq0".to_owned(), network_id)]),
         };
         Case { bridges, port, tap }

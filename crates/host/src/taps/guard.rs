@@ -47,7 +47,8 @@ pub(crate) struct Look {
 impl Look {
     /// Looks at the links of the calling thread's namespace.
     pub(crate) fn new(topology: &Topology) -> Result<Self, HostError> {
-        let (outside, bridges) = (Outside::open()?, Bridges::of(topology));
+        let outside = Outside::open()?;
+        let bridges = Bridges::of(topology, &outside);
         let survey = Survey::of(&outside, &bridges);
         Ok(Self { outside, bridges, survey })
     }

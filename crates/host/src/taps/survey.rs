@@ -15,6 +15,8 @@ const ID_CHARS: usize = 11;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bridges {
     pub(super) of_network: BTreeMap<NetworkId, String>,
+    /// The numbers that the kernel gives those that are there.
+    pub(super) numbers: BTreeMap<String, u32>,
     /// Those that Innkeeper makes, with the one network that each is of.
     pub(super) ours: BTreeMap<String, NetworkId>,
 }
@@ -40,10 +42,13 @@ pub(super) struct Survey {
 }
 
 impl Bridges {
-    pub(super) fn of(topology: &Topology) -> Self {
+    pub(super) fn of(topology: &Topology, outside: &Outside) -> Self {
         let mut bridges = Self::default();
         for network in &topology.networks {
             bridges.of_network.insert(network.id, network.bridge.name.clone());
+            if let Some(link) = outside.link(&network.bridge.name) {
+                bridges.numbers.insert(link.name, link.index);
+            }
             if network.bridge.ours {
                 bridges.ours.entry(network.bridge.name.clone()).or_insert(network.id);
             }
