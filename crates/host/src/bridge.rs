@@ -2,7 +2,7 @@
 
 use crate::{
     HostError, marks,
-    netlink::{Link, LinkChange, LinkKind},
+    netlink::{Link, LinkChange, LinkKind, OUR_GROUP},
     outside::Outside,
     plan::BridgePlan,
     sysctl,
@@ -49,7 +49,7 @@ fn ensure_ours(
         return outside.refresh(name);
     };
     if bridge.alias != marks::BRIDGE {
-        if !is_unfinished(outside, &bridge) {
+        if !is_unfinished(&bridge) {
             let reason = "is a bridge of somebody else's";
             return Err(HostError::Conflict { name: name.to_owned(), reason });
         }
@@ -65,9 +65,8 @@ fn ensure_ours(
 }
 
 /// As a run leaves it that ended between making and marking.
-fn is_unfinished(outside: &Outside, bridge: &Link) -> bool {
-    let in_use = || outside.links().iter().any(|link| link.controller == Some(bridge.index));
-    bridge.alias.is_empty() && !bridge.up && !in_use()
+fn is_unfinished(bridge: &Link) -> bool {
+    bridge.alias.is_empty() && bridge.group == OUR_GROUP
 }
 
 fn raise(outside: &Outside, name: &str) -> Result<(), HostError> {

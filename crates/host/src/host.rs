@@ -102,7 +102,7 @@ impl Host {
                 report
             }
         };
-        let networks = self.pass_with(&nothing, Depth::Full, BTreeSet::new(), hands);
+        let networks = self.pass_with(&nothing, Depth::Removal, BTreeSet::new(), hands);
         report.follow_with(networks.await);
         report
     }

@@ -28,6 +28,9 @@ pub(crate) enum Depth {
     Changed,
     /// Everything: somebody else may have changed it.
     Full,
+    /// Everything, and a bridge goes from under what is plugged into it: an operator wants none of
+    /// it any more.
+    Removal,
 }
 
 /// Makes passes, one at a time, and remembers what is settled.
@@ -122,7 +125,7 @@ impl Reconciler {
             }
             Err(error) => work.report.failed("namespaces", &error),
         }
-        removal::remove_links(&plan, outside, work);
+        removal::remove_links(&plan, outside, depth == Depth::Removal, work);
         let bridges = ensure_bridges(outside, &plan, work);
         self.settled.retain(|name, settled| plan.namespaces.get(name) == Some(&settled.plan));
         for (name, namespace) in std::mem::take(&mut plan.namespaces) {
@@ -157,7 +160,7 @@ impl Reconciler {
     fn candidates_for_removal(&self, depth: Depth) -> Result<Vec<String>, HostError> {
         match depth {
             Depth::Changed => Ok(self.settled.keys().chain(&self.unremoved).cloned().collect()),
-            Depth::Full => self.namespaces.names(),
+            Depth::Full | Depth::Removal => self.namespaces.names(),
         }
     }
 

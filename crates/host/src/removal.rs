@@ -30,8 +30,8 @@ pub(crate) fn remove_namespaces(
 }
 
 /// Removes links that are marked as ours and belong to no planned port, then bridges of ours that
-/// nothing is plugged into any more.
-pub(crate) fn remove_links(plan: &Plan, outside: &Outside, work: &mut Work) {
+/// nothing is plugged into any more; whatever is plugged in, if `all` is to go.
+pub(crate) fn remove_links(plan: &Plan, outside: &Outside, all: bool, work: &mut Work) {
     let ports = plan.ports();
     let is_stray =
         |link: &Link| marks::port_of(&link.alias).is_some_and(|port| !ports.contains(&port));
@@ -41,7 +41,7 @@ pub(crate) fn remove_links(plan: &Plan, outside: &Outside, work: &mut Work) {
         let ours = link.kind == LinkKind::Bridge && link.alias == marks::BRIDGE;
         // What is going to be removed does not count where nothing is changed.
         let counts = |other: &&Link| other.controller == Some(link.index) && !is_stray(other);
-        ours && !is_planned(&link.name) && links.iter().find(counts).is_none()
+        ours && !is_planned(&link.name) && (all || links.iter().find(counts).is_none())
     });
 }
 

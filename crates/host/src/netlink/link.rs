@@ -9,6 +9,7 @@ pub(crate) struct Link {
     pub(crate) name: String,
     pub(crate) kind: LinkKind,
     pub(crate) alias: String,
+    pub(crate) group: u32,
     /// The bridge it is plugged into.
     pub(crate) controller: Option<u32>,
     pub(crate) mtu: u32,
@@ -104,6 +105,7 @@ impl From<LinkMessage> for Link {
             match attribute {
                 LinkAttribute::IfName(name) => link.name = name,
                 LinkAttribute::IfAlias(alias) => link.alias = alias,
+                LinkAttribute::Group(group) => link.group = group,
                 LinkAttribute::Controller(index) => link.controller = Some(index),
                 LinkAttribute::Mtu(mtu) => link.mtu = mtu,
                 LinkAttribute::Address(mac) => link.mac = mac,

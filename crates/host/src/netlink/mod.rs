@@ -32,6 +32,9 @@ pub(crate) use self::{
 };
 use crate::HostError;
 
+/// The group of bridges made here: what tells one that was made and not yet marked.
+pub(crate) const OUR_GROUP: u32 = u32::from_be_bytes(*b"innk");
+
 /// A conversation with the kernel about one namespace.
 #[derive(Debug)]
 pub(crate) struct Netlink {
@@ -94,10 +97,11 @@ impl Netlink {
         let mut bridge = LinkMessage::default();
         bridge.attributes = vec![
             LinkAttribute::IfName(name.to_owned()),
+            LinkAttribute::Group(OUR_GROUP),
             LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]),
         ];
         self.add_link(format_args!("make bridge {name}"), bridge)?;
-        // The kernel takes no alias with a new link.
+        // The kernel takes a group with a new link, and no alias.
         self.change(&LinkChange::named(name).alias(alias))
     }
 
