@@ -104,6 +104,15 @@ pub(crate) fn check_configuration(answer: &Message, expected: &Expected) {
 /// Waits until the client has given the machine its address; asserts that it has its routes, and
 /// that they lead to its documents.
 pub(crate) fn check_applied(guest: &Guest, lan: &Lan) -> Result<(), LabError> {
+    check_applied_as(guest, lan, |network| format!("{network} dev eth0"))
+}
+
+/// The same, of a client that makes `on_link` of a route to what is on its own link.
+pub(crate) fn check_applied_as(
+    guest: &Guest,
+    lan: &Lan,
+    on_link: impl Fn(&str) -> String,
+) -> Result<(), LabError> {
     let expected = &lan.expected;
     let address = format!("inet {}/24", expected.address);
     wait_until("the client to apply its address", PATIENCE, || {
@@ -113,11 +122,15 @@ pub(crate) fn check_applied(guest: &Guest, lan: &Lan) -> Result<(), LabError> {
         let (network, via) = route.split_once(" via ").expect("a route");
         let network = network.trim_end_matches("/32").replace("0.0.0.0/0", "default");
         let line = match via {
-            "0.0.0.0" => format!("{network} dev eth0"),
+            "0.0.0.0" => on_link(&network),
             via => format!("{network} via {via} dev eth0"),
         };
         wait_until(&format!("the route {line}"), PATIENCE, || {
             guest.ip("-4 route").is_ok_and(|all| all.lines().any(|one| one.starts_with(&line)))
+        })
+        .map_err(|error| LabError::Failed {
+            command: "the client".to_owned(),
+            message: format!("{error}; it has {}", guest.ip("-4 route").unwrap_or_default()),
         })?;
     }
     let document = guest.get(META_DATA)?.json()?;
