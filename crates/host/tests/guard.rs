@@ -7,7 +7,7 @@ mod topology;
 
 use std::{
     io::ErrorKind,
-    net::{SocketAddr, TcpStream},
+    net::{IpAddr, SocketAddr, TcpStream},
     process::Command,
     time::Duration,
 };
@@ -23,7 +23,7 @@ fn port(network: &innkeeper_model::HostedNetwork, last: u8) -> PluggedPort {
         id: PortId::random(),
         network_id: network.id,
         mac_address: MacAddress::generated([0, 0, last]),
-        addresses: vec![format!("10.0.0.{last}").parse().unwrap()],
+        addresses: vec![IpAddr::from([10, 0, 0, last])],
     }
 }
 
@@ -39,7 +39,7 @@ fn plug_in(name: &str, port: &PluggedPort, bridge: &str) {
 
 /// Whether packets come back from there: nobody listens on the port, so that it is refused.
 fn reaches(name: &str, address: &str) -> bool {
-    let to: SocketAddr = format!("{address}:7").parse().unwrap();
+    let to = SocketAddr::new(address.parse().expect("tests write addresses correctly"), 7);
     let tried = || TcpStream::connect_timeout(&to, Duration::from_millis(700));
     lab::inside(name, tried).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }

@@ -26,7 +26,7 @@ impl Nft {
     /// Runs commands, all or none, in the calling thread's namespace.
     pub(crate) fn run(&self, commands: &str, doing: &'static str) -> Result<(), HostError> {
         let usual = || USUAL_PLACES.into_iter().map(Path::new).find(|path| path.exists());
-        let program = self.program.as_deref().or_else(usual).unwrap_or(Path::new("nft"));
+        let program = self.program.as_deref().or_else(usual).unwrap_or_else(|| Path::new("nft"));
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => HostError::NftMissing,
             _ => HostError::system(format_args!("run {}", program.display()), error),

@@ -13,7 +13,7 @@ use crate::config::{Config, ControlAddress};
 /// Something is not as it should be.
 const EXIT_NOT_GOOD: u8 = 1;
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum HostCommand {
     /// Show what the host role would change on this machine now, in order, and change nothing.
     Plan {
