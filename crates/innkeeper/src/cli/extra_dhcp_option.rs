@@ -1,5 +1,6 @@
 //! `--extra-dhcp-option`, as OpenStack's client writes it.
 
+use innkeeper_host::dhcp;
 use innkeeper_model::ExtraDhcpOption;
 
 /// The form that is told where one does not fit.
@@ -26,7 +27,10 @@ pub(crate) fn extra_dhcp_option(text: &str) -> Result<ExtraDhcpOption, String> {
     if name.is_empty() {
         return Err(misfit());
     }
-    Ok(ExtraDhcpOption { name: name.to_owned(), value: value.to_owned() })
+    let option = ExtraDhcpOption { name: name.to_owned(), value: value.to_owned() };
+    // The host would say so only when the machine asks.
+    dhcp::check(&option).map_err(|error| error.to_string())?;
+    Ok(option)
 }
 
 /// Shows them, one a line, as they are written.
@@ -63,6 +67,9 @@ mod tests {
             ("name=,value=x", FORM),
             ("name=42,value=x,ip-version=6", "DHCPv6"),
             ("name=42,value=x,ip-version=5", "\"5\" is no IP version"),
+            ("name=no-such-option,value=x", "is no DHCP option"),
+            ("name=53,value=5", "belongs to the exchange itself"),
+            ("name=mtu,value=large", "mtu"),
         ] {
             let refused = extra_dhcp_option(text).expect_err(text);
             assert!(refused.contains(words), "{text}: {refused}");
