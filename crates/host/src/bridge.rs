@@ -57,6 +57,10 @@ fn ensure_ours(
             outside.netlink.change(&LinkChange::of(&bridge).alias(marks::BRIDGE))
         })?;
     }
+    if !bridge.guest_proof {
+        let what = "set to learn from no frame that is not guarded, and to pass on all multicasts";
+        work.change(name, what, || outside.netlink.guest_proof(&bridge))?;
+    }
     if !bridge.up {
         work.change(name, "brought up", || raise(outside, name))?;
         return outside.refresh(name);

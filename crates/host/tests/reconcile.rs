@@ -89,7 +89,7 @@ fn what_somebody_breaks_is_mended() {
 
         let (qdhcp, qrouter) = (in_network.namespace.as_str(), in_router.namespace.as_str());
         let (ns, qr) = (in_network.inside[0].as_str(), in_router.inside[0].as_str());
-        let breakages: [(&str, &dyn Fn()); 12] = [
+        let breakages: [(&str, &dyn Fn()); 13] = [
             ("an address is removed", &|| {
                 lab::ip_in(qdhcp, &format!("addr del 169.254.169.254/32 dev {ns}"));
             }),
@@ -104,6 +104,9 @@ fn what_somebody_breaks_is_mended() {
                 lab::ip_in(qrouter, &format!("link set {qr} address fa:16:3e:99:99:99"));
             }),
             ("the bridge is gone", &|| drop(lab::ip("link del brblue"))),
+            ("the bridge learns from what no rule sees", &|| {
+                lab::ip("link set brblue type bridge group_fwd_mask 0 mcast_snooping 1");
+            }),
             ("the bridge is down", &|| drop(lab::ip("link set brblue down"))),
             ("a tap is unplugged", &|| {
                 lab::ip(&format!("link set {} nomaster", in_network.outside[0]));

@@ -1,6 +1,11 @@
 //! What the kernel says of a link, and what it is told.
 
-use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use netlink_packet_route::link::{
+    BridgeStpState, InfoBridge, InfoData, InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+};
+
+/// The bit of 01:80:c2:00:00:0e in a bridge's mask of groups that it forwards.
+const LLDP_GROUP: u16 = 1 << 0xe;
 
 /// A network interface as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +22,8 @@ pub(crate) struct Link {
     pub(crate) up: bool,
     /// The index of a veth's other end, in whichever namespace that is.
     pub(crate) peer: Option<u32>,
+    /// Of a bridge: whether it works as those made here do.
+    pub(crate) guest_proof: bool,
 }
 
 /// The kinds of link that matter here.
@@ -110,7 +117,10 @@ impl From<LinkMessage> for Link {
                 LinkAttribute::Mtu(mtu) => link.mtu = mtu,
                 LinkAttribute::Address(mac) => link.mac = mac,
                 LinkAttribute::Link(index) => link.peer = Some(index),
-                LinkAttribute::LinkInfo(infos) => link.kind = kind(&infos),
+                LinkAttribute::LinkInfo(infos) => {
+                    link.kind = kind(&infos);
+                    link.guest_proof = is_guest_proof(&infos);
+                }
                 _ => {}
             }
         }
@@ -127,4 +137,39 @@ fn kind(infos: &[LinkInfo]) -> LinkKind {
         }
     }
     LinkKind::Other
+}
+
+/// How a bridge works that guests cannot turn against each other.
+///
+/// Of a frame to the address of LLDP, a bridge learns the sender before it asks any rule, and hands
+/// it to this machine's own network stack: a guest would get what is meant for its neighbour by
+/// sending one in its name. Forwarded, such a frame goes the way of all others. With the spanning
+/// tree protocol that is so for one more address. A bridge that listens for who wants which
+/// multicasts can be told by a guest that nobody wants neighbour discovery any more.
+pub(super) fn guest_proof_bridge() -> Vec<LinkInfo> {
+    let settings = guest_proof_settings().to_vec();
+    vec![LinkInfo::Kind(InfoKind::Bridge), LinkInfo::Data(InfoData::Bridge(settings))]
+}
+
+fn guest_proof_settings() -> [InfoBridge; 3] {
+    [
+        InfoBridge::GroupFwdMask(LLDP_GROUP),
+        InfoBridge::StpState(BridgeStpState::Disabled),
+        InfoBridge::MulticastSnooping(false),
+    ]
+}
+
+fn is_guest_proof(infos: &[LinkInfo]) -> bool {
+    infos.iter().any(|info| match info {
+        LinkInfo::Data(InfoData::Bridge(found)) => {
+            guest_proof_settings().iter().all(|wanted| match wanted {
+                // Kernels without it have nothing to turn off.
+                InfoBridge::MulticastSnooping(_) => {
+                    !found.contains(&InfoBridge::MulticastSnooping(true))
+                }
+                wanted => found.contains(wanted),
+            })
+        }
+        _ => false,
+    })
 }

@@ -25,6 +25,7 @@ use netlink_packet_route::{
 };
 use netlink_sys::protocols::NETLINK_ROUTE;
 
+use self::link::guest_proof_bridge;
 pub(crate) use self::{
     conversation::Conversation,
     link::{Link, LinkChange, LinkKind},
@@ -98,11 +99,21 @@ impl Netlink {
         bridge.attributes = vec![
             LinkAttribute::IfName(name.to_owned()),
             LinkAttribute::Group(OUR_GROUP),
-            LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]),
+            LinkAttribute::LinkInfo(guest_proof_bridge()),
         ];
         self.add_link(format_args!("make bridge {name}"), bridge)?;
         // The kernel takes a group with a new link, and no alias.
         self.change(&LinkChange::named(name).alias(alias))
+    }
+
+    /// Has an existing bridge work as those made here do.
+    pub(crate) fn guest_proof(&self, bridge: &Link) -> Result<(), HostError> {
+        let mut message = LinkMessage::default();
+        message.header.index = bridge.index;
+        message.attributes = vec![LinkAttribute::LinkInfo(guest_proof_bridge())];
+        // The kernel changes what is particular to a kind of link by this order alone.
+        let order = RouteNetlinkMessage::NewLink(message);
+        self.talk(format_args!("set up bridge {}", bridge.name), |kernel| kernel.order(order, 0))
     }
 
     /// Makes a veth pair, one end in this namespace and one in another; both down, and both with
