@@ -23,19 +23,18 @@ use super::{
 use crate::HostError;
 
 /// A tap, and what may come from it: nothing, if no port is known for it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GuardedTap {
     pub(crate) mac: Option<MacAddress>,
     pub(crate) addresses: BTreeSet<IpAddr>,
-    /// A number that taps of one network have in common and no other has: link-local addresses are
-    /// unique within a network only.
+    /// A number of the network that it is plugged into, the same for all of that network's taps.
     pub(crate) network: u32,
 }
 
 impl GuardedTap {
     /// Nothing may come from it.
     pub(crate) fn closed() -> Self {
-        Self::default()
+        Self { mac: None, addresses: BTreeSet::new(), network: 0 }
     }
 }
 
@@ -49,16 +48,14 @@ pub(crate) struct Guard {
 /// The sets that taps have elements in, by name.
 type Elements = BTreeMap<&'static str, BTreeSet<Element>>;
 
-/// An element of a set: as nft reads it, by how the kernel has it.
+/// An element of a set or a map: as nft reads it, by how the kernel has it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Element {
     key: Vec<u8>,
     text: String,
 }
 
-/// The one that is a map.
-const NETWORKS: &str = "networks";
-const SETS: [&str; 6] = ["taps", NETWORKS, "macs", "hardware", "addresses4", "addresses6"];
+const SETS: [&str; 6] = ["taps", "networks", "macs", "hardware", "addresses4", "addresses6"];
 
 impl Guard {
     pub(crate) fn new(nft: Nft) -> Self {
@@ -95,7 +92,7 @@ impl Guard {
         let mut commands = if whole { self.table.replacement() } else { String::new() };
         for (set, elements) in elements(taps) {
             if !whole {
-                let kind = if set == NETWORKS { "map" } else { "set" };
+                let kind = if set == "networks" { "map" } else { "set" };
                 let _ = writeln!(commands, "flush {kind} {name} {set}");
             }
             if elements.is_empty() {
@@ -125,22 +122,26 @@ fn elements(taps: &BTreeMap<String, GuardedTap>) -> Elements {
         key.resize(INTERFACE_NAME_BYTES, 0);
         key.extend(value);
         key.resize(key.len().next_multiple_of(REGISTER_BYTES), 0);
-        let text = text.map_or_else(|| format!("\"{name}\""), |text| format!("\"{name}\" {text}"));
+        let text = match text {
+            None => format!("\"{name}\""),
+            Some(value) if set == "networks" => format!("\"{name}\" : {value}"),
+            Some(value) => format!("\"{name}\" . {value}"),
+        };
         elements.entry(set).or_default().insert(Element { key, text });
     };
     for (name, tap) in taps {
         add("taps", name, &[], None);
         let Some(mac) = tap.mac else { continue };
-        add(NETWORKS, name, &tap.network.to_ne_bytes(), Some(format!(": {}", tap.network)));
-        add("macs", name, &mac.bytes(), Some(format!(". {mac}")));
-        add("hardware", name, &mac.bytes(), Some(format!(". {}", hexadecimal(&mac.bytes()))));
+        let network = tap.network;
+        add("networks", name, &network.to_ne_bytes(), Some(network.to_string()));
+        add("macs", name, &mac.bytes(), Some(mac.to_string()));
+        add("hardware", name, &mac.bytes(), Some(hexadecimal(&mac.bytes())));
         let own = IpAddr::V6(mac.link_local());
         for address in tap.addresses.iter().chain([&own]) {
             match address {
-                IpAddr::V4(v4) => add("addresses4", name, &v4.octets(), Some(format!(". {v4}"))),
+                IpAddr::V4(v4) => add("addresses4", name, &v4.octets(), Some(v4.to_string())),
                 IpAddr::V6(v6) => {
-                    let text = format!(". {}", hexadecimal(&v6.octets()));
-                    add("addresses6", name, &v6.octets(), Some(text));
+                    add("addresses6", name, &v6.octets(), Some(hexadecimal(&v6.octets())));
                 }
             }
         }
@@ -160,49 +161,66 @@ fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
+/// What matches is let through and all else is dropped, never the other way round: a rule that looks
+/// behind a packet's end matches nothing, so that a packet cut in pieces would pass a rule that drops.
+/// `meta l4proto != 255` is true where the kernel found its way through the packet's headers.
+///
 /// `@th` and `@nh` are what nft calls the bytes of the transport's and the network's header:
 /// `@th,288,48` is chaddr of DHCP; `@nh,64,128` the source of IPv6; `@th,64,128` the target of
-/// neighbour discovery, behind which its options are. The mark, which nothing else on a bridge
-/// looks at, carries the network to the sets of claims: there is no other way to tell bridges apart
-/// that all kernels have.
+/// neighbour discovery, behind which its options are.
+///
+/// A claim is good on one network: the mark says which, as there is no other register for it. It
+/// is cleared again for whoever else goes by marks.
 const BODY: &str = r#"
     set taps { type ifname; }
+    map networks { type ifname : mark; }
     set macs { type ifname . ether_addr; }
     set hardware { typeof iifname . @th,288,48; }
     set addresses4 { type ifname . ipv4_addr; }
     set addresses6 { typeof iifname . @nh,64,128; }
-    map networks { type ifname : mark; }
     set claimed { typeof meta mark . @nh,64,128; size 65535; flags dynamic,timeout; timeout 1d; }
     set owners { typeof meta mark . ether saddr . @nh,64,128; size 65535; flags dynamic,timeout; timeout 1d; }
-    set claimers { type ether_addr; size 65535; flags dynamic,timeout; timeout 10m; }
+    set claimers { typeof meta mark . ether saddr; size 65535; flags dynamic,timeout; timeout 1d; }
 
     chain prerouting {
         type filter hook prerouting priority dstnat; policy accept;
         iifname != @taps accept
         iifname . ether saddr != @macs drop
         ether type arp goto from_arp
-        ether type ip goto from_ip
-        ether type ip6 goto from_ip6
+        ether type ip meta l4proto != 255 goto from_ip
+        ether type ip6 meta l4proto != 255 goto from_ip6
         drop
     }
+    chain input {
+        type filter hook input priority filter; policy accept;
+        iifname @taps drop
+    }
     chain from_arp {
-        iifname . arp saddr ether != @macs drop
-        arp saddr ip 0.0.0.0 accept
-        iifname . arp saddr ip != @addresses4 drop
+        iifname . arp saddr ether @macs arp saddr ip 0.0.0.0 accept
+        iifname . arp saddr ether @macs iifname . arp saddr ip @addresses4 accept
+        drop
     }
     chain from_ip {
         udp sport 67 drop
-        udp dport 67 iifname . @th,288,48 != @hardware drop
-        ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept
-        iifname . ip saddr != @addresses4 drop
+        udp dport 68 drop
+        udp dport 67 goto asks_for_address
+        iifname . ip saddr @addresses4 accept
+        drop
+    }
+    chain asks_for_address {
+        ip frag-off & 0x3fff != 0 drop
+        iifname . @th,288,48 @hardware ip saddr 0.0.0.0 udp sport 68 accept
+        iifname . @th,288,48 @hardware iifname . ip saddr @addresses4 accept
+        drop
     }
     chain from_ip6 {
         icmpv6 type { nd-router-advert, nd-redirect } drop
         udp sport 547 drop
-        meta mark set iifname map @networks
+        udp dport 546 drop
         icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } ip6 nexthdr != icmpv6 drop
         ip6 saddr :: icmpv6 type { mld-listener-report, mld2-listener-report, nd-router-solicit } accept
-        ip6 saddr :: icmpv6 type nd-neighbor-solicit goto target
+        ip6 saddr :: icmpv6 type nd-neighbor-solicit jump target
+        ip6 saddr :: icmpv6 type nd-neighbor-solicit accept
         ip6 saddr :: drop
         icmpv6 type nd-router-solicit jump solicits_routers
         icmpv6 type nd-neighbor-solicit jump solicits
@@ -211,10 +229,12 @@ const BODY: &str = r#"
         @nh,64,64 != 0xfe80000000000000 drop
         @nh,152,16 0xfffe drop
         @nh,128,64 0x00000000a9fea9fe drop
-        meta mark . ether saddr . @nh,64,128 @owners update @owners { meta mark . ether saddr . @nh,64,128 } update @claimed { meta mark . @nh,64,128 } accept
+        meta mark set iifname map @networks
+        meta mark . ether saddr . @nh,64,128 @owners update @owners { meta mark . ether saddr . @nh,64,128 } update @claimed { meta mark . @nh,64,128 } meta mark set 0 accept
         meta mark . @nh,64,128 @claimed drop
-        add @claimers { ether saddr limit rate over 4/minute burst 8 packets } drop
-        add @claimed { meta mark . @nh,64,128 } add @owners { meta mark . ether saddr . @nh,64,128 } accept
+        add @claimers { meta mark . ether saddr limit rate over 6/hour burst 32 packets } drop
+        add @claimed { meta mark . @nh,64,128 } add @owners { meta mark . ether saddr . @nh,64,128 } meta mark set 0 accept
+        drop
     }
     chain solicits_routers {
         ip6 length 8 return
@@ -236,10 +256,12 @@ const BODY: &str = r#"
         @th,64,64 != 0xfe80000000000000 drop
         @th,152,16 0xfffe drop
         @th,128,64 0x00000000a9fea9fe drop
-        meta mark . ether saddr . @th,64,128 @owners return
+        meta mark set iifname map @networks
+        meta mark . ether saddr . @th,64,128 @owners meta mark set 0 return
         meta mark . @th,64,128 @claimed drop
-        add @claimers { ether saddr limit rate over 4/minute burst 8 packets } drop
-        add @claimed { meta mark . @th,64,128 } add @owners { meta mark . ether saddr . @th,64,128 } return
+        add @claimers { meta mark . ether saddr limit rate over 6/hour burst 32 packets } drop
+        add @claimed { meta mark . @th,64,128 } add @owners { meta mark . ether saddr . @th,64,128 } meta mark set 0 return
+        drop
     }
 "#;
 
@@ -264,11 +286,11 @@ mod tests {
         name.resize(16, 0);
         assert_eq!(only("taps").key, name);
         assert_eq!(only("taps").text, "\"tap0\"");
+        assert_eq!(only("networks").key, [name.as_slice(), &7_u32.to_ne_bytes()].concat());
+        assert_eq!(only("networks").text, "\"tap0\" : 7");
         let mac = [name.as_slice(), &[0xfa, 0x16, 0x3e, 1, 2, 3, 0, 0]].concat();
         assert_eq!(only("macs").key, mac);
         assert_eq!(only("macs").text, "\"tap0\" . fa:16:3e:01:02:03");
-        assert_eq!(only("networks").key, [name.as_slice(), &7_u32.to_ne_bytes()].concat());
-        assert_eq!(only("networks").text, "\"tap0\" : 7");
         assert_eq!(only("addresses4").key, [name.as_slice(), &[10, 0, 0, 3]].concat());
         let own = "\"tap0\" . 0xfe80000000000000f8163efffe010203";
         assert_eq!(only("addresses6").text, own);

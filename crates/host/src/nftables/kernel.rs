@@ -99,7 +99,7 @@ impl Rules {
         Ok((!dump.is_empty()).then_some(TableDump(dump)))
     }
 
-    /// The keys of the elements of a set, sorted; each followed by what it stands for in a map.
+    /// The elements of a set, sorted; of a map, each key with its value behind it.
     pub(crate) fn elements(
         &mut self,
         family: Family,
@@ -109,19 +109,20 @@ impl Rules {
         let question = Message::new(GET_ELEMENTS, family as u8)
             .text(ELEMENTS_TABLE, table)
             .text(ELEMENTS_SET, set);
-        let mut keys = Vec::new();
+        let mut elements = Vec::new();
         for message in self.list(question)? {
             let list = message.attributes().find(ELEMENTS).unwrap_or_default();
             for (_, element) in Attributes::of(list).filter(|(kind, _)| *kind == ELEMENT) {
                 let value = |kind| {
-                    let nested = Attributes::of(element).find(kind).unwrap_or_default();
-                    Attributes::of(nested).find(DATA_VALUE).unwrap_or_default()
+                    let data = Attributes::of(element).find(kind)?;
+                    Attributes::of(data).find(DATA_VALUE)
                 };
-                keys.push([value(ELEMENT_KEY), value(ELEMENT_DATA)].concat());
+                let data = value(ELEMENT_DATA).unwrap_or_default();
+                elements.extend(value(ELEMENT_KEY).map(|key| [key, data].concat()));
             }
         }
-        keys.sort_unstable();
-        Ok(keys)
+        elements.sort_unstable();
+        Ok(elements)
     }
 
     fn list(&mut self, question: Message) -> Result<Vec<Message>, HostError> {

@@ -13,7 +13,7 @@ pub(crate) type Mac = [u8; 6];
 /// Everybody.
 pub(crate) const BROADCAST: Mac = [0xff; 6];
 
-const IPV4: u16 = 0x0800;
+pub(crate) const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
 const ARP: u16 = 0x0806;
 const UDP: u8 = 17;
@@ -55,6 +55,25 @@ pub(crate) fn ipv4(from: Ipv4Addr, to: Ipv4Addr, protocol: u8, payload: &[u8]) -
     header[10..12].copy_from_slice(&sum);
     header.extend(payload);
     header
+}
+
+/// An IPv4 packet's frame as two, the first with this many bytes behind the packet's header.
+pub(crate) fn fragments(frame: &[u8], first: u16) -> [Vec<u8>; 2] {
+    let (link, packet) = frame.split_at(14);
+    let (header, payload) = packet.split_at(20);
+    let (head, tail) = payload.split_at(usize::from(first));
+    let piece = |position: u16, payload: &[u8]| {
+        let mut header = header.to_vec();
+        let length = u16::try_from(20 + payload.len()).expect("short").to_be_bytes();
+        header[2..4].copy_from_slice(&length);
+        header[6..8].copy_from_slice(&position.to_be_bytes());
+        header[10..12].fill(0);
+        let sum = checksum(&header).to_be_bytes();
+        header[10..12].copy_from_slice(&sum);
+        [link, &header, payload].concat()
+    };
+    // "More fragments", and then an offset in units of eight bytes.
+    [piece(0x2000, head), piece(first / 8, tail)]
 }
 
 /// ICMPv6 in IPv6, as neighbours send it: with a hop limit that no router has lowered.

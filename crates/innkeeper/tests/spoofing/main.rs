@@ -6,6 +6,7 @@
 
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 
+mod around;
 mod as_somebody_else;
 mod forged;
 mod lan;

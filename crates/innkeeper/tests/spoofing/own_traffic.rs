@@ -59,3 +59,18 @@ fn an_address_made_of_a_secret_is_taken_and_served() {
         guest.ip(&format!("address del {private}/64 dev eth0")).map(|_| ())
     });
 }
+
+#[test]
+fn an_address_made_of_a_secret_may_be_another_s_on_another_network() {
+    on_both(|lan| {
+        // The victims of both networks have the same one.
+        let (victim, guest) = (&lan.victim, &lan.victim.guest);
+        let private = victim.private.expect("the victim has one");
+        wait_until("nobody else to have it", PATIENCE, || {
+            guest.ip("-6 address show dev eth0 tentative").is_ok_and(|all| all.trim().is_empty())
+        })?;
+        guest.ip(&format!("-6 route replace fe80::a9fe:a9fe dev eth0 src {private}"))?;
+        victim.assert_served()?;
+        guest.ip("-6 route del fe80::a9fe:a9fe dev eth0").map(|_| ())
+    });
+}
