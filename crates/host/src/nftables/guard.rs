@@ -23,7 +23,7 @@ use super::{
 use crate::HostError;
 
 /// A tap, and what may come from it: nothing, if no port is known for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct GuardedTap {
     pub(crate) mac: Option<MacAddress>,
     pub(crate) addresses: BTreeSet<IpAddr>,
@@ -34,7 +34,7 @@ pub(crate) struct GuardedTap {
 impl GuardedTap {
     /// Nothing may come from it.
     pub(crate) fn closed() -> Self {
-        Self { mac: None, addresses: BTreeSet::new(), network: 0 }
+        Self::default()
     }
 }
 
