@@ -1,5 +1,7 @@
 //! What may come from a tap, as the kernel is told.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
 #[path = "../../proxy/tests/lab/mod.rs"]
 mod lab;
 mod source;
@@ -126,6 +128,33 @@ fn a_tap_is_plugged_in_once_it_is_guarded_and_goes_with_its_port() {
         assert!(!tap.remove().unwrap(), "removed twice");
         stop.cancel();
         task.await.unwrap();
+    });
+}
+
+#[test]
+fn begun_anew_while_nobody_can_be_asked_it_cuts_nobody_off() {
+    lab::run_async("begun_anew_while_nobody_can_be_asked_it_cuts_nobody_off", async || {
+        let network = hosted_network("brblue", "10.0.0.2/24", true);
+        let (one, two) = (port(&network, 3), port(&network, 4));
+        let topology = Topology { networks: vec![network], ..Topology::default() };
+        let source = Scripted::of(&topology);
+        source.plug(std::slice::from_ref(&one));
+        let before = Host::new(HostConfig::default());
+        assert_settled(&before.reconcile(&topology).await);
+        plug_in("one", &one, "brblue");
+        assert_settled(&before.guard_taps(&topology, &source).await);
+        plug_in("two", &two, "brblue");
+
+        source.go_away();
+        let after = Host::new(HostConfig::default());
+        assert_eq!(after.guard_taps(&topology, &source).await.changes.len(), 1);
+        assert!(reaches("one", "10.0.0.2"), "a guest was cut off");
+        assert!(!reaches("two", "10.0.0.2"), "a tap of which nothing is known is open");
+        assert!(after.guard_taps(&topology, &source).await.changes.is_empty());
+        source.tell(topology.clone());
+        source.plug(&[one, two]);
+        assert_settled(&after.guard_taps(&topology, &source).await);
+        assert!(reaches("one", "10.0.0.2") && reaches("two", "10.0.0.2"));
     });
 }
 

@@ -104,6 +104,26 @@ impl Guard {
         self.nft.run(&commands, "guard taps")
     }
 
+    /// The taps that are guarded, if by these rules.
+    pub(crate) fn taps(&self, rules: &mut Rules) -> Result<Option<BTreeSet<String>>, HostError> {
+        if self.table.is_set(rules)? != Some(true) {
+            return Ok(None);
+        }
+        let names = rules.elements(Family::Bridge, TABLE, "taps")?;
+        let name = |key: Vec<u8>| String::from_utf8_lossy(&key).trim_end_matches('\0').to_owned();
+        Ok(Some(names.into_iter().map(name).collect()))
+    }
+
+    /// Lets nothing come from these taps besides, of which nothing is let through yet.
+    pub(crate) fn close(&self, rules: &mut Rules, taps: &[&str]) -> Result<(), HostError> {
+        let name = self.table.name();
+        let whole = self.table.is_set(rules)? != Some(true);
+        let mut commands = if whole { self.table.replacement() } else { String::new() };
+        let list: Vec<_> = taps.iter().map(|tap| format!("\"{tap}\"")).collect();
+        let _ = writeln!(commands, "add element {name} taps {{ {} }}", list.join(", "));
+        self.nft.run(&commands, "close taps")
+    }
+
     /// Whether a table of ours is there.
     pub(crate) fn is_there(&self, rules: &mut Rules) -> Result<bool, HostError> {
         Ok(self.table.is_set(rules)?.is_some())

@@ -80,7 +80,12 @@ impl Guarding {
             taps: decision.guard.len(),
             remarks: decision.remarks.clone(),
         };
-        match self.ensure(&decision, &mut work) {
+        let ensured = if ports.is_none() && self.seen.is_none() {
+            self.close_newcomers(&decision, &mut work)
+        } else {
+            self.ensure(&decision, &mut work)
+        };
+        match ensured {
             Ok(()) => plug_in(look, &decision, &mut work),
             Err(error) => {
                 // Nobody is believed for what could not be set.
@@ -110,6 +115,19 @@ impl Guarding {
             self.seen = Some((decision.guard.clone(), rules.generation()?));
         }
         Ok(())
+    }
+
+    /// What an earlier run let through is let through still; nothing comes from other taps.
+    fn close_newcomers(&self, decision: &Decision, work: &mut Work) -> Result<(), HostError> {
+        let mut rules = Rules::open()?;
+        let known = self.guard.taps(&mut rules)?;
+        let is_new = |name: &&String| !known.as_ref().is_some_and(|known| known.contains(*name));
+        let new: Vec<&str> = decision.guard.keys().filter(is_new).map(String::as_str).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let what = format!("closed {} taps until their ports can be looked up", new.len());
+        work.change("guard", what, || self.guard.close(&mut rules, &new))
     }
 
     /// Removes the taps that were made here.
