@@ -1,19 +1,10 @@
 //! What is there and what is not as it should be, for people.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    os::{
-        linux::net::SocketAddrExt as _,
-        unix::net::{SocketAddr, UnixStream},
-    },
-};
+use std::{collections::BTreeMap, fmt};
 
 use innkeeper_model::{MetadataPath, Topology};
-use rustix::net::sockopt::socket_peercred;
 
 use crate::{
-    keeper,
     plan::Plan,
     report::{Failure, ReconcileReport},
 };
@@ -94,11 +85,4 @@ impl Inspection {
         }
         Self { report, namespaces, ..Self::default() }
     }
-}
-
-/// The process that keeps the networks of this machine, if one does.
-pub fn keeping_process() -> Option<i32> {
-    let address = SocketAddr::from_abstract_name(keeper::NAME).ok()?;
-    let there = UnixStream::connect_addr(&address).ok()?;
-    socket_peercred(there).ok().map(|credentials| credentials.pid.as_raw_pid())
 }
