@@ -10,8 +10,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// Registers `innkeeper_host_namespaces`, `…_failures`, `…_taps`, `…_dhcp_networks`, `…_remarks` and
-/// `…_view_away`.
+/// Registers `innkeeper_host_namespaces`, `…_failures`, `…_taps`, `…_dhcp_networks`, `…_remarks`,
+/// `…_view_away` and `…_last_pass_seconds`.
 pub(super) fn register(registry: &mut Registry, host: Host) {
     registry
         .sub_registry_with_prefix("innkeeper")
@@ -44,6 +44,8 @@ impl Collector for HostGauges {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }
-        Ok(())
+        let (name, help) = ("last_pass_seconds", "How long the last look at the networks took");
+        let gauge = ConstGauge::new(status.last_pass.as_secs_f64());
+        gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
     }
 }
