@@ -1,6 +1,7 @@
 //! Measures the metadata path from a guest through a router's redirect: all roles in one process,
 //! the roles as processes of their own, and nginx serving the same bytes from the same namespace
-//! behind the same redirect, in alternation. With `drives`, the making of config drives instead.
+//! behind the same redirect, in alternation. With `drives`, the making of config drives instead; with
+//! `networks`, what networks cost beside haproxy.
 //!
 //! It is a program and not a test: it fails on errors, never on times.
 
@@ -8,11 +9,16 @@
 
 mod drives;
 mod load;
+mod networks;
 mod nginx;
 mod report;
+mod signals;
 mod stage;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -57,21 +63,23 @@ struct Arguments {
 enum Other {
     /// Measure how many config drives are made, beside genisoimage started for each, as Nova does.
     Drives(drives::Arguments),
+    /// Measure memory and time of networks in one process, beside one haproxy for each, as Neutron
+    /// has it.
+    Networks(networks::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = Arguments::parse();
-    if let Some(Other::Drives(arguments)) = arguments.other {
-        return drives::run(arguments);
+    match arguments.other {
+        Some(Other::Drives(arguments)) => return drives::run(arguments),
+        Some(Other::Networks(arguments)) => return networks::run(arguments),
+        None => {}
     }
     if arguments.quick {
         (arguments.rounds, arguments.seconds) = (1, 0.5);
     }
     Sandbox::enter()?;
-    let innkeeper = match &arguments.innkeeper {
-        Some(path) => path.clone(),
-        None => std::env::current_exe()?.with_file_name("innkeeper"),
-    };
+    let innkeeper = innkeeper(arguments.innkeeper.as_deref())?;
     let mut stage = Stage::set_up(&innkeeper)?;
     let report = measure(&mut stage, &arguments)?;
     println!("\n{}", report.markdown());
@@ -82,6 +90,17 @@ fn main() -> anyhow::Result<()> {
     let errors = report.errors();
     anyhow::ensure!(errors == 0, "{errors} requests failed");
     Ok(())
+}
+
+/// The program to measure: the one told of, or the one beside this program.
+fn innkeeper(told: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let path = match told {
+        Some(path) => path.to_owned(),
+        None => std::env::current_exe()?.with_file_name("innkeeper"),
+    };
+    let not_there = || format!("{} is not there: cargo build --release", path.display());
+    anyhow::ensure!(path.exists(), not_there());
+    Ok(path)
 }
 
 fn measure(stage: &mut Stage, arguments: &Arguments) -> anyhow::Result<Report> {

@@ -70,7 +70,6 @@ pub(crate) struct Stage {
 impl Stage {
     /// Makes a router with one guest behind it.
     pub(crate) fn set_up(innkeeper: &Path) -> anyhow::Result<Self> {
-        ensure!(innkeeper.exists(), "{} is not there: cargo build --release", innkeeper.display());
         nginx::version()?;
         let world = World::new(innkeeper)?;
         let mut serve = world.serve()?;

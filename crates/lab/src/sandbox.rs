@@ -49,6 +49,22 @@ impl Sandbox {
         Self::prepare()
     }
 
+    /// The same, in a process namespace too: whatever is started inside, daemons as well, ends with
+    /// this process. Being the first of it, this process is not ended by a signal that it does not
+    /// handle.
+    ///
+    /// Call it before any thread is started.
+    pub fn enter_with_processes() -> Result<Self, LabError> {
+        if !inside() {
+            let program = env::current_exe()?;
+            let own = ["--pid", "--fork", "--kill-child", "--mount-proc", "--"].map(OsString::from);
+            let itself = [program.into_os_string()].into_iter().chain(env::args_os().skip(1));
+            let source = relaunch(Path::new("unshare"), own.into_iter().chain(itself)).exec();
+            return Err(LabError::Spawn { program: "unshare".to_owned(), source });
+        }
+        Self::prepare()
+    }
+
     /// Makes the inside habitable: a `/run` of its own and a loopback interface.
     pub(crate) fn prepare() -> Result<Self, LabError> {
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
