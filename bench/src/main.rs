@@ -1,7 +1,7 @@
 //! Measures the metadata path from a guest through a router's redirect: all roles in one process,
 //! the roles as processes of their own, and nginx serving the same bytes from the same namespace
 //! behind the same redirect, in alternation. With `drives`, the making of config drives instead; with
-//! `networks`, what networks cost beside haproxy.
+//! `networks`, what networks cost beside haproxy; with `paths`, the ways through a router.
 //!
 //! It is a program and not a test: it fails on errors, never on times.
 
@@ -11,6 +11,7 @@ mod drives;
 mod load;
 mod networks;
 mod nginx;
+mod paths;
 mod report;
 mod signals;
 mod stage;
@@ -22,11 +23,11 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use innkeeper_lab::Sandbox;
+use innkeeper_lab::{Guest, Sandbox};
 
 use crate::{
     load::{Connections, Load},
-    report::Report,
+    report::{Report, Who, described},
     stage::{Contender, Stage},
 };
 
@@ -38,6 +39,13 @@ use crate::{
 struct Arguments {
     #[command(subcommand)]
     other: Option<Other>,
+    #[command(flatten)]
+    requests: Requests,
+}
+
+/// How requests are measured.
+#[derive(Debug, clap::Args)]
+struct Requests {
     /// Rounds per figure; the median is reported.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -66,30 +74,71 @@ enum Other {
     /// Measure memory and time of networks in one process, beside one haproxy for each, as Neutron
     /// has it.
     Networks(networks::Arguments),
+    /// Measure the two ways through a router: by redirection, and by the address itself.
+    Paths(paths::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
-    let mut arguments = Arguments::parse();
+    let arguments = Arguments::parse();
     match arguments.other {
-        Some(Other::Drives(arguments)) => return drives::run(arguments),
-        Some(Other::Networks(arguments)) => return networks::run(arguments),
-        None => {}
+        Some(Other::Drives(arguments)) => drives::run(arguments),
+        Some(Other::Networks(arguments)) => networks::run(arguments),
+        Some(Other::Paths(arguments)) => paths::run(arguments),
+        None => run(arguments.requests),
     }
-    if arguments.quick {
-        (arguments.rounds, arguments.seconds) = (1, 0.5);
-    }
+}
+
+fn run(mut requests: Requests) -> anyhow::Result<()> {
+    requests.settle();
     Sandbox::enter()?;
-    let innkeeper = innkeeper(arguments.innkeeper.as_deref())?;
-    let mut stage = Stage::set_up(&innkeeper)?;
-    let report = measure(&mut stage, &arguments)?;
-    println!("\n{}", report.markdown());
-    if let Some(path) = &arguments.json {
-        std::fs::write(path, report.json()?)
-            .with_context(|| format!("write {}", path.display()))?;
+    let mut stage = Stage::set_up(&innkeeper(requests.innkeeper.as_deref())?)?;
+    let beside = nginx::version().unwrap_or_else(|_| "no nginx".to_owned());
+    let mut report = Report::new(described("cores shared with the load", &beside));
+    for round in 1..=requests.rounds {
+        for contender in Contender::ALL {
+            eprintln!("round {round} of {}: {}", requests.rounds, contender.name());
+            let running = stage.start(contender)?;
+            let who = Who { place: contender as usize, name: contender.name() };
+            requests.put_on(stage.guest(), who, &mut report)?;
+            running.stop()?;
+        }
     }
-    let errors = report.errors();
-    anyhow::ensure!(errors == 0, "{errors} requests failed");
-    Ok(())
+    println!("\n{}", report.markdown());
+    requests.finish(&report.json()?, report.errors())
+}
+
+impl Requests {
+    fn settle(&mut self) {
+        if self.quick {
+            (self.rounds, self.seconds) = (1, 0.5);
+        }
+    }
+
+    /// One round of measuring whoever answers the guest.
+    fn put_on(&self, guest: &Guest, who: Who, report: &mut Report) -> anyhow::Result<()> {
+        for keep in [Connections::Kept, Connections::PerRequest] {
+            for &connections in &self.connections {
+                let load = Load {
+                    path: "/openstack/latest/meta_data.json",
+                    connections,
+                    keep,
+                    duration: Duration::from_secs_f64(self.seconds),
+                };
+                let outcome = guest.run(|| load.run())??;
+                report.add(who, &load, &outcome);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the figures down where they are wanted.
+    fn finish(&self, json: &str, errors: u64) -> anyhow::Result<()> {
+        if let Some(path) = &self.json {
+            std::fs::write(path, json).with_context(|| format!("write {}", path.display()))?;
+        }
+        anyhow::ensure!(errors == 0, "{errors} requests failed");
+        Ok(())
+    }
 }
 
 /// The program to measure: the one told of, or the one beside this program.
@@ -98,31 +147,6 @@ fn innkeeper(told: Option<&Path>) -> anyhow::Result<PathBuf> {
         Some(path) => path.to_owned(),
         None => std::env::current_exe()?.with_file_name("innkeeper"),
     };
-    let not_there = || format!("{} is not there: cargo build --release", path.display());
-    anyhow::ensure!(path.exists(), not_there());
+    anyhow::ensure!(path.exists(), "{} is not there: cargo build --release", path.display());
     Ok(path)
-}
-
-fn measure(stage: &mut Stage, arguments: &Arguments) -> anyhow::Result<Report> {
-    let mut report = Report::new();
-    for round in 1..=arguments.rounds {
-        for contender in Contender::ALL {
-            eprintln!("round {round} of {}: {}", arguments.rounds, contender.name());
-            let running = stage.start(contender)?;
-            for keep in [Connections::Kept, Connections::PerRequest] {
-                for &connections in &arguments.connections {
-                    let load = Load {
-                        path: "/openstack/latest/meta_data.json",
-                        connections,
-                        keep,
-                        duration: Duration::from_secs_f64(arguments.seconds),
-                    };
-                    let outcome = stage.guest().run(|| load.run())??;
-                    report.add(contender, &load, &outcome);
-                }
-            }
-            running.stop()?;
-        }
-    }
-    Ok(report)
 }

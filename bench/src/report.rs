@@ -4,20 +4,26 @@ use std::{collections::BTreeMap, fs, time::SystemTime};
 
 use serde::Serialize;
 
-use crate::{
-    load::{Connections, Load, Outcome},
-    nginx,
-    stage::Contender,
-};
+use crate::load::{Connections, Load, Outcome};
 
 /// All figures of a run.
 #[derive(Debug)]
 pub(crate) struct Report {
+    machine: String,
     rows: BTreeMap<Place, Vec<Figures>>,
 }
 
+/// Who is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Who {
+    /// The place among others.
+    pub(crate) place: usize,
+    /// As the report calls it.
+    pub(crate) name: &'static str,
+}
+
 /// A row, in the order of the report.
-type Place = (Connections, usize, Contender);
+type Place = (Connections, usize, Who);
 
 #[derive(Debug, Clone, Copy)]
 struct Figures {
@@ -41,13 +47,14 @@ struct Row {
 }
 
 impl Report {
-    pub(crate) fn new() -> Self {
-        Self { rows: BTreeMap::new() }
+    /// No figures yet, of what is measured on `machine`.
+    pub(crate) fn new(machine: String) -> Self {
+        Self { machine, rows: BTreeMap::new() }
     }
 
     /// Adds one measurement.
-    pub(crate) fn add(&mut self, contender: Contender, load: &Load, outcome: &Outcome) {
-        let place = (load.keep, load.connections, contender);
+    pub(crate) fn add(&mut self, who: Who, load: &Load, outcome: &Outcome) {
+        let place = (load.keep, load.connections, who);
         let Outcome { per_second, p50_us, p99_us, errors } = *outcome;
         self.rows.entry(place).or_default().push(Figures { per_second, p50_us, p99_us, errors });
     }
@@ -62,7 +69,7 @@ impl Report {
         let mut text = format!(
             "{}\n\n| connections | at once | who answers | requests/s | p50 µs | p99 µs | errors |\n\
              |---|---:|---|---:|---:|---:|---:|\n",
-            machine()
+            self.machine
         );
         for row in self.medians() {
             text += &format!(
@@ -81,15 +88,15 @@ impl Report {
 
     /// The figures for programs.
     pub(crate) fn json(&self) -> anyhow::Result<String> {
-        let document = serde_json::json!({ "machine": machine(), "rows": self.medians() });
+        let document = serde_json::json!({ "machine": self.machine, "rows": self.medians() });
         Ok(serde_json::to_string_pretty(&document)? + "\n")
     }
 
     fn medians(&self) -> Vec<Row> {
-        let row = |((keep, connections, contender), rounds): (&Place, &Vec<Figures>)| Row {
+        let row = |((keep, connections, who), rounds): (&Place, &Vec<Figures>)| Row {
             mode: keep.name(),
             connections: *connections,
-            contender: contender.name(),
+            contender: who.name,
             requests_per_second: median(rounds, |f| f.per_second),
             p50_us: median(rounds, |f| f.p50_us),
             p99_us: median(rounds, |f| f.p99_us),
@@ -104,12 +111,6 @@ fn median<T: PartialOrd + Copy + Default>(rounds: &[Figures], of: impl Fn(&Figur
     let mut values: Vec<T> = rounds.iter().map(of).collect();
     values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
     values.get(values.len() / 2).copied().unwrap_or_default()
-}
-
-/// One line: processor, cores, kernel, nginx, date.
-fn machine() -> String {
-    let nginx = nginx::version().unwrap_or_else(|_| "no nginx".to_owned());
-    described("cores shared with the load", &nginx)
 }
 
 /// The processor, its number of `cores`, the kernel, what it was measured `beside` and the date.

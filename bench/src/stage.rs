@@ -4,8 +4,12 @@ use std::{path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, ensure};
 use innkeeper_lab::{Guest, Machine, Process, Roles, World, wait_until};
+use innkeeper_model::MetadataPath;
 
 use crate::nginx;
+
+/// For a contender to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Who answers the guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,7 +74,6 @@ pub(crate) struct Stage {
 impl Stage {
     /// Makes a router with one guest behind it.
     pub(crate) fn set_up(innkeeper: &Path) -> anyhow::Result<Self> {
-        nginx::version()?;
         let world = World::new(innkeeper)?;
         let mut serve = world.serve()?;
         world.tenant("bench", "10.0.0.0/24")?;
@@ -103,11 +106,35 @@ impl Stage {
                 Running::Nginx(Box::new(process))
             }
         };
-        wait_until(contender.name(), Duration::from_secs(20), || {
+        self.await_answer(contender.name())?;
+        Ok(running)
+    }
+
+    /// Starts `innkeeper serve` with this way through routers and waits until it is the guest's.
+    pub(crate) fn start_by(&self, path: MetadataPath) -> anyhow::Result<Process> {
+        let world = self.world.clone().with("INNKEEPER_NETNS_METADATA_PATH", path.as_str());
+        let process = world.serve()?;
+        wait_until("the router to have the address, or not", PATIENCE, || {
+            let words = ["-n", &self.namespace, "address", "show", "to", "169.254.169.254"];
+            let shown = Command::new("ip").args(words).output();
+            let has_it = shown.is_ok_and(|shown| !shown.stdout.is_empty());
+            has_it == (path == MetadataPath::Address)
+        })?;
+        self.await_answer(path.as_str())?;
+        Ok(process)
+    }
+
+    /// The router's namespace.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    fn await_answer(&self, who: &str) -> anyhow::Result<()> {
+        wait_until(who, PATIENCE, || {
             let reply = self.guest.get("/openstack/latest/meta_data.json");
             reply.is_ok_and(|reply| reply.status == 200)
         })?;
-        Ok(running)
+        Ok(())
     }
 }
 

@@ -43,8 +43,7 @@ pub(super) fn measure(networks: &[NetworkId]) -> anyhow::Result<Figures> {
     }
     let took = started.elapsed().as_secs_f64();
     thread::sleep(SETTLE);
-    let mut figures =
-        Figures { processes: networks.len(), started: took, usage: Usage::default() };
+    let mut figures = Figures { processes: networks.len(), started: took, usage: Usage::default() };
     let mut processes = Vec::with_capacity(networks.len());
     for network in networks {
         let process = process_of(directory, *network)?;

@@ -86,10 +86,8 @@ impl Run {
         if directory.exists() {
             fs::remove_dir_all(directory)?;
         }
-        let world = World::configured(
-            innkeeper,
-            &format!("[serve]\nmetrics_listen = \"{METRICS}\"\n"),
-        )?;
+        let world =
+            World::configured(innkeeper, &format!("[serve]\nmetrics_listen = \"{METRICS}\"\n"))?;
         let mut process = world.serve()?;
         await_all(&mut process, 0, PATIENCE)?;
         let operator = Operator::new(&directory.join("control.sock"))?;
@@ -128,8 +126,7 @@ impl Run {
         )?;
         self.figures.link_back =
             self.mended(&namespace, &format!("-n {namespace} link del {link}"))?;
-        self.figures.namespace_back =
-            self.mended(&namespace, &format!("netns del {namespace}"))?;
+        self.figures.namespace_back = self.mended(&namespace, &format!("netns del {namespace}"))?;
         self.kill()
     }
 
