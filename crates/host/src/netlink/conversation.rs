@@ -44,18 +44,20 @@ impl Conversation {
     }
 
     /// Everything of a kind.
-    pub(crate) fn list<M>(&mut self, question: M) -> io::Result<Vec<M>>
+    pub(crate) fn list<Q, A>(&mut self, question: Q) -> io::Result<Vec<A>>
     where
-        M: NetlinkSerializable + NetlinkDeserializable,
+        Q: NetlinkSerializable,
+        A: NetlinkDeserializable,
     {
         self.send(question, NLM_F_DUMP)?;
         self.answers()
     }
 
     /// The one thing that is asked for.
-    pub(crate) fn get<M>(&mut self, question: M) -> io::Result<Option<M>>
+    pub(crate) fn get<Q, A>(&mut self, question: Q) -> io::Result<Option<A>>
     where
-        M: NetlinkSerializable + NetlinkDeserializable,
+        Q: NetlinkSerializable,
+        A: NetlinkDeserializable,
     {
         self.send(question, NLM_F_ACK)?;
         Ok(self.answers()?.into_iter().next())

@@ -3,6 +3,7 @@
 //! The socket belongs to the namespace of the thread that opened it, whichever thread uses it
 //! later. Calls wait for the kernel's answer: this role has threads of its own to wait on.
 
+mod attributes;
 mod conversation;
 mod link;
 mod watch;
@@ -21,14 +22,15 @@ use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope},
-    link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage},
+    link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkInfo, LinkMessage},
 };
 use netlink_sys::protocols::NETLINK_ROUTE;
 
 use self::link::guest_proof_bridge;
 pub(crate) use self::{
+    attributes::{ATTRIBUTE_HEADER_BYTES, Attributes},
     conversation::Conversation,
-    link::{Link, LinkChange, LinkKind},
+    link::{Link, LinkAnswer, LinkChange, LinkKind},
     watch::LinkWatch,
 };
 use crate::HostError;
@@ -76,20 +78,20 @@ impl Netlink {
 
     /// Every link of the namespace.
     pub(crate) fn links(&self) -> Result<Vec<Link>, HostError> {
-        let question = RouteNetlinkMessage::GetLink(LinkMessage::default());
-        let answers = self.talk("list links", |kernel| kernel.list(question))?;
-        Ok(answers.into_iter().filter_map(as_link).collect())
+        let question = RouteNetlinkMessage::GetLink(without_statistics());
+        let answers: Vec<LinkAnswer> = self.talk("list links", |kernel| kernel.list(question))?;
+        Ok(answers.into_iter().filter_map(|answer| answer.0).collect())
     }
 
     /// The link of this name.
     pub(crate) fn link(&self, name: &str) -> Result<Option<Link>, HostError> {
-        let mut question = LinkMessage::default();
+        let mut question = without_statistics();
         question.attributes.push(LinkAttribute::IfName(name.to_owned()));
         let asked = self.lock().get(RouteNetlinkMessage::GetLink(question));
         match asked {
             Err(error) if no_such_link(&error) => Ok(None),
             Err(error) => Err(HostError::system(format_args!("look up link {name}"), error)),
-            Ok(link) => Ok(link.and_then(as_link)),
+            Ok(answer) => Ok(answer.and_then(|LinkAnswer(link)| link)),
         }
     }
 
@@ -253,11 +255,11 @@ impl LinkAddress {
     }
 }
 
-fn as_link(answer: RouteNetlinkMessage) -> Option<Link> {
-    match answer {
-        RouteNetlinkMessage::NewLink(message) => Some(Link::from(message)),
-        _ => None,
-    }
+/// A question for links. Their counters, which nobody here reads, are most of what the kernel says.
+fn without_statistics() -> LinkMessage {
+    let mut question = LinkMessage::default();
+    question.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    question
 }
 
 fn no_such_link(error: &io::Error) -> bool {

@@ -4,8 +4,11 @@ use std::io;
 
 use netlink_sys::protocols::NETLINK_NETFILTER;
 
-use super::message::{Attributes, Message};
-use crate::{HostError, netlink::Conversation};
+use super::message::Message;
+use crate::{
+    HostError,
+    netlink::{Attributes, Conversation},
+};
 
 // linux/netfilter/nf_tables.h
 const GET_TABLE: u16 = 1;
@@ -70,7 +73,7 @@ impl Rules {
     pub(crate) fn generation(&mut self) -> Result<u32, HostError> {
         let failed = |error| HostError::system("ask for the generation of rules", error);
         let answer = self.conversation.get(Message::new(GET_GENERATION, 0)).map_err(failed)?;
-        let answer = answer.ok_or_else(|| failed(io::ErrorKind::UnexpectedEof.into()))?;
+        let answer: Message = answer.ok_or_else(|| failed(io::ErrorKind::UnexpectedEof.into()))?;
         let id = answer.attributes().find(GENERATION_ID).and_then(|id| id.try_into().ok());
         id.map(u32::from_be_bytes).ok_or_else(|| failed(io::ErrorKind::InvalidData.into()))
     }
