@@ -5,6 +5,7 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use rustix::{
@@ -34,14 +35,16 @@ pub(crate) struct Namespace {
 }
 
 /// The directory of named namespaces.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Namespaces {
     directory: PathBuf,
+    /// The directory that was made a shared mount, by device and inode.
+    shared: Mutex<Option<(u64, u64)>>,
 }
 
 impl Namespaces {
     pub(crate) fn new(directory: PathBuf) -> Self {
-        Self { directory }
+        Self { directory, shared: Mutex::default() }
     }
 
     /// The namespace of this name, if it is there and is one.
@@ -139,9 +142,21 @@ impl Namespaces {
         fs::DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(|error| {
             HostError::system(format_args!("make directory {}", path.display()), error)
         })?;
-        share_mount(path).map_err(|error| {
+        self.share(path).map_err(|error| {
             HostError::system(format_args!("make {} a shared mount", path.display()), error)
         })
+    }
+
+    /// Once for each directory that there has been: the kernel looks at every namespace's mount.
+    fn share(&self, path: &Path) -> io::Result<()> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = |found: fs::Metadata| (found.dev(), found.ino());
+        if *shared != Some(id(fs::metadata(path)?)) {
+            share_mount(path)?;
+            // A mount that was bound to itself is the same directory still.
+            *shared = Some(id(fs::metadata(path)?));
+        }
+        Ok(())
     }
 }
 
