@@ -1,7 +1,7 @@
 //! The links of this machine's own namespace, listed once and kept right by who changes them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -31,6 +31,11 @@ impl Outside {
         self.lock().get(name).cloned()
     }
 
+    /// Whether this very link is there.
+    pub(crate) fn has(&self, link: &Link) -> bool {
+        self.lock().get(&link.name).is_some_and(|now| now.index == link.index)
+    }
+
     /// Every link.
     pub(crate) fn links(&self) -> Vec<Link> {
         self.lock().values().cloned().collect()
@@ -50,6 +55,16 @@ impl Outside {
     pub(crate) fn remove(&self, link: &Link) -> Result<(), HostError> {
         self.netlink.remove_link(link)?;
         self.lock().remove(&link.name);
+        Ok(())
+    }
+
+    /// Removes links at once, as far as that goes: those that are still there can be removed one by
+    /// one.
+    pub(crate) fn remove_at_once(&self, links: &[&Link]) -> Result<(), HostError> {
+        self.netlink.remove_links(links)?;
+        let left: BTreeSet<u32> =
+            self.netlink.links()?.into_iter().map(|link| link.index).collect();
+        self.lock().retain(|_, link| left.contains(&link.index));
         Ok(())
     }
 

@@ -119,13 +119,14 @@ impl Reconciler {
         for (who, error) in &plan.conflicts {
             work.report.failed(who, error);
         }
+        // Links first, many at once: each that is left in a namespace is removed on its own.
+        removal::remove_links(&plan, outside, depth == Depth::Removal, work);
         match self.candidates_for_removal(depth) {
             Ok(names) => {
                 self.unremoved = removal::remove_namespaces(names, &plan, &self.namespaces, work);
             }
             Err(error) => work.report.failed("namespaces", &error),
         }
-        removal::remove_links(&plan, outside, depth == Depth::Removal, work);
         let bridges = ensure_bridges(outside, &plan, work);
         self.settled.retain(|name, settled| plan.namespaces.get(name) == Some(&settled.plan));
         for (name, namespace) in std::mem::take(&mut plan.namespaces) {

@@ -47,8 +47,14 @@ pub(crate) fn remove_links(plan: &Plan, outside: &Outside, all: bool, work: &mut
 
 fn remove_each(outside: &Outside, work: &mut Work, unwanted: impl Fn(&[Link], &Link) -> bool) {
     let links = outside.links();
-    for link in links.iter().filter(|link| unwanted(&links, link)) {
-        if let Err(error) = work.change(&link.name, "removed", || outside.remove(link)) {
+    let doomed: Vec<&Link> = links.iter().filter(|link| unwanted(&links, link)).collect();
+    if work.mends() && doomed.len() > 1 {
+        // What this leaves behind is removed below, where it is said why that fails.
+        let _ = outside.remove_at_once(&doomed);
+    }
+    for link in doomed {
+        let remove = || if outside.has(link) { outside.remove(link) } else { Ok(()) };
+        if let Err(error) = work.change(&link.name, "removed", remove) {
             work.report.failed(&link.name, &error);
         }
     }

@@ -36,12 +36,13 @@ pub(crate) struct Link {
     pub(crate) name: String,
     pub(crate) kind: LinkKind,
     pub(crate) alias: String,
-    pub(crate) group: u32,
     /// The bridge it is plugged into.
     pub(crate) controller: Option<u32>,
     pub(crate) mtu: u32,
     pub(crate) mac: Vec<u8>,
     pub(crate) up: bool,
+    /// The group that it is in; 0 unless somebody chose another.
+    pub(crate) group: u32,
     /// The index of a veth's other end, in whichever namespace that is.
     pub(crate) peer: Option<u32>,
     /// Of a bridge: whether it works as those made here do.
@@ -96,6 +97,10 @@ impl LinkChange {
 
     pub(crate) fn mtu(self, mtu: u32) -> Self {
         self.with(LinkAttribute::Mtu(mtu))
+    }
+
+    pub(crate) fn group(self, group: u32) -> Self {
+        self.with(LinkAttribute::Group(group))
     }
 
     /// Plugs it into a bridge.
