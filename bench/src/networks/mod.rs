@@ -48,7 +48,7 @@ pub(crate) fn run(mut arguments: Arguments) -> anyhow::Result<()> {
     let _sandbox = Sandbox::enter_with_processes()?;
     crate::signals::end_when_told()?;
     let innkeeper = crate::innkeeper(arguments.innkeeper.as_deref())?;
-    let mut report = Report::new(haproxy::version()?);
+    let mut report = Report::new(&haproxy::version()?);
     for &count in &arguments.networks {
         eprintln!("{count} networks: made");
         let mut run = Run::begin(&innkeeper, count)?;

@@ -194,15 +194,13 @@ impl Run {
     }
 
     fn kill(&mut self) -> anyhow::Result<()> {
-        let next = |world: &World| world.start("serve");
-        // SIGKILL, which is what dropping a process does.
         let started = Instant::now();
         let pid = self.process.id();
         Command::new("kill").args(["-9", &pid.to_string()]).status()?;
         while self.process.is_running() {
             thread::sleep(Duration::from_millis(1));
         }
-        self.process = next(&self.world)?;
+        self.process = self.world.start("serve")?;
         await_all(&mut self.process, self.networks.len(), self.patience)?;
         self.figures.after_kill = started.elapsed().as_secs_f64();
         check_samples(&self.networks)?;

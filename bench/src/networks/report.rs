@@ -62,8 +62,8 @@ const HAPROXY: [Row<haproxy::Figures>; 6] = [
 ];
 
 impl Report {
-    pub(super) fn new(beside: String) -> Self {
-        let machine = described("cores shared with the operator", &beside);
+    pub(super) fn new(beside: &str) -> Self {
+        let machine = described("cores shared with the operator", beside);
         Self { machine, ours: Vec::new(), haproxy: Vec::new() }
     }
 
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_column_for_each_number_of_networks() {
-        let mut report = Report::new("haproxy 1".to_owned());
+        let mut report = Report::new("haproxy 1");
         for networks in [10, 100] {
             report.add(ours::Figures { networks, served: 1.0, ..ours::Figures::default() });
         }
