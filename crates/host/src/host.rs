@@ -50,7 +50,7 @@ impl Host {
     /// A failure of one network or router does not stop the others; it is in the report, and
     /// another pass tries again.
     pub async fn reconcile(&self, topology: &Topology) -> ReconcileReport {
-        self.pass(&Arc::new(topology.clone()), Depth::Full).await
+        self.pass(&Arc::new(topology.clone()), Depth::Thorough).await
     }
 
     /// Guards the taps that are there, once.
@@ -67,7 +67,7 @@ impl Host {
         let wanted = Arc::new(topology.clone());
         let (state, guard) = self.guard_with(&wanted, source, Hands::Look).await;
         let bridges = state.bridges.clone();
-        let mut report = self.pass_with(&wanted, Depth::Full, bridges, Hands::Look).await;
+        let mut report = self.pass_with(&wanted, Depth::Thorough, bridges, Hands::Look).await;
         report.follow_with(guard);
         let inspection = Inspection::of(topology, self.metadata_path, report);
         Inspection { taps: state.taps, remarks: state.remarks, ..inspection }

@@ -29,6 +29,8 @@ pub(crate) struct Tools<'a> {
     pub(crate) rules: &'a Table,
     /// The generation of this namespace's rules that was found right.
     pub(crate) rules_seen: Option<u32>,
+    /// Whether settings under /proc/sys are looked at.
+    pub(crate) settings: bool,
     /// Bridges on which no guest can pass for another.
     pub(crate) guarded: &'a BTreeSet<String>,
 }
@@ -52,8 +54,10 @@ pub(crate) fn mend(
         work.change("lo", "brought up", || inside.change(&LinkChange::named("lo").up()))?;
     }
     // A guest's router advertisement must not become a route or an address of ours.
-    for links in ["default", "all"] {
-        set(&format!("ipv6/conf/{links}/accept_ra"), "0", work)?;
+    if tools.settings {
+        for links in ["default", "all"] {
+            set(&format!("ipv6/conf/{links}/accept_ra"), "0", work)?;
+        }
     }
     let rules = match plan.role {
         NamespaceRole::Router => Some(prepare_router(tools, work)?),
@@ -86,11 +90,13 @@ fn prepare_router(tools: Tools<'_>, work: &mut Work) -> Result<Option<u32>, Host
     if tools.rules_seen != Some(generation) && tools.rules.is_set(&mut rules)? != Some(true) {
         work.change("nftables", "set the metadata rules", || tools.rules.set())?;
     }
-    for key in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
-        set(key, "1", work)?;
+    if tools.settings {
+        for key in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
+            set(key, "1", work)?;
+        }
+        // Only the port that holds an address may answer for it.
+        set("ipv4/conf/all/arp_ignore", "1", work)?;
     }
-    // Only the port that holds an address may answer for it.
-    set("ipv4/conf/all/arp_ignore", "1", work)?;
     work.mends().then(|| rules.generation()).transpose()
 }
 

@@ -26,8 +26,10 @@ use crate::{
 pub(crate) enum Depth {
     /// What the topology changed, and what failed before.
     Changed,
-    /// Everything: somebody else may have changed it.
+    /// Everything that the kernel tells of when it changes.
     Full,
+    /// Everything: somebody else may have changed it.
+    Thorough,
     /// Everything, and a bridge goes from under what is plugged into it: an operator wants none of
     /// it any more.
     Removal,
@@ -143,7 +145,8 @@ impl Reconciler {
                 self.settled.remove(&name);
                 continue;
             };
-            match self.mend(&name, &namespace, &bridged, (outside, guarded), work) {
+            let settings = depth != Depth::Full;
+            match self.mend(&name, &namespace, &bridged, (outside, guarded, settings), work) {
                 Ok(Some(id)) => {
                     self.settled.insert(name, Settled { plan: namespace, id });
                 }
@@ -161,7 +164,7 @@ impl Reconciler {
     fn candidates_for_removal(&self, depth: Depth) -> Result<Vec<String>, HostError> {
         match depth {
             Depth::Changed => Ok(self.settled.keys().chain(&self.unremoved).cloned().collect()),
-            Depth::Full | Depth::Removal => self.namespaces.names(),
+            Depth::Full | Depth::Thorough | Depth::Removal => self.namespaces.names(),
         }
     }
 
@@ -171,13 +174,15 @@ impl Reconciler {
         name: &str,
         plan: &NamespacePlan,
         bridged: &Bridged<'_>,
-        (outside, guarded): (&Outside, &BTreeSet<String>),
+        (outside, guarded, settings): (&Outside, &BTreeSet<String>, bool),
         work: &mut Work,
     ) -> Result<Option<NamespaceId>, HostError> {
         let Some(namespace) = self.ensure_namespace(name, plan, work)? else { return Ok(None) };
         let id = namespace.id;
         let rules_seen = self.rules_seen.get(&id).copied();
-        let tools = Tools { name, outside, rules: &self.rules, rules_seen, guarded };
+        let is_known = self.settled.get(name).is_some_and(|settled| settled.id == id);
+        let settings = settings || !is_known;
+        let tools = Tools { name, outside, rules: &self.rules, rules_seen, settings, guarded };
         let mut within = work.within();
         let mended = inside::run(&namespace.file, name, || {
             interior::mend(plan, &namespace.file, tools, &mut within)

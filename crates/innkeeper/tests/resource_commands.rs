@@ -265,7 +265,8 @@ fn a_port_has_dhcp_options_of_its_own() {
     assert_eq!(operator.json("port show p2")["extra_dhcp_opts"], options, "left alone");
     operator.done("port set p2 --no-extra-dhcp-options");
     assert_eq!(operator.json("port show p2").get("extra_dhcp_opts"), None);
-    let twice = "port set p2 --extra-dhcp-option name=42,value=10.0.0.8 --extra-dhcp-option name=42";
+    let twice =
+        "port set p2 --extra-dhcp-option name=42,value=10.0.0.8 --extra-dhcp-option name=42";
     let (code, error) = operator.refused(twice);
     assert_eq!(code, 1, "{error}");
     assert!(error.contains("\"42\" is given twice"), "{error}");

@@ -31,7 +31,7 @@ pub(crate) use self::{
     attributes::{ATTRIBUTE_HEADER_BYTES, Attributes},
     conversation::Conversation,
     link::{Link, LinkAnswer, LinkChange, LinkKind},
-    watch::LinkWatch,
+    watch::Watch,
 };
 use crate::HostError;
 

@@ -1,4 +1,4 @@
-//! Being told when links of this machine come, go or change.
+//! Being told that something has changed in the kernel.
 
 use std::{
     io,
@@ -9,7 +9,10 @@ use std::{
     thread,
 };
 
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use netlink_sys::{
+    Socket, SocketAddr,
+    protocols::{NETLINK_NETFILTER, NETLINK_ROUTE},
+};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -18,8 +21,14 @@ use tokio::sync::Notify;
 
 use crate::HostError;
 
-/// RTNLGRP_LINK (linux/rtnetlink.h).
+// linux/rtnetlink.h
 const LINKS: u32 = 1;
+const IPV4_ADDRESSES: u32 = 5;
+const IPV6_ADDRESSES: u32 = 9;
+const IPV4_SETTINGS: u32 = 24;
+const IPV6_SETTINGS: u32 = 25;
+/// NFNLGRP_NFTABLES (linux/netfilter/nfnetlink.h).
+const RULES: u32 = 7;
 /// Bytes of one message at most.
 const READ_BYTES: usize = 64 * 1024;
 /// How long the thread lives at most after nobody wants to be told any more, in seconds.
@@ -27,62 +36,109 @@ const LINGER_SECONDS: i64 = 1;
 
 /// What is told here is a reason to look, never what is there: an event may be lost.
 #[derive(Debug)]
-pub(crate) struct LinkWatch {
-    changed: Arc<Notify>,
-    unwanted: Arc<AtomicBool>,
+pub(crate) struct Watch {
+    told: Arc<Told>,
 }
 
-impl LinkWatch {
-    /// Watches the namespace of the calling thread, on a thread of its own.
-    pub(crate) fn start() -> Result<Self, HostError> {
-        let failed = |error| HostError::system("watch links", error);
-        let mut socket = Socket::new(NETLINK_ROUTE).map_err(failed)?;
-        socket.bind(&SocketAddr::new(0, 0)).map_err(failed)?;
-        socket.add_membership(LINKS).map_err(failed)?;
-        socket.set_non_blocking(true).map_err(failed)?;
-        let watch = Self { changed: Arc::default(), unwanted: Arc::default() };
-        let (changed, unwanted) = (Arc::clone(&watch.changed), Arc::clone(&watch.unwanted));
+#[derive(Debug, Default)]
+struct Told {
+    changed: Notify,
+    settings: AtomicBool,
+    unwanted: AtomicBool,
+}
+
+impl Watch {
+    /// Watches links of the calling thread's namespace.
+    pub(crate) fn links() -> Result<Self, HostError> {
+        Self::start(vec![(subscribe(NETLINK_ROUTE, &[LINKS], false)?, false)])
+    }
+
+    /// Watches links, addresses, rules and forwarding, also of the namespaces that are linked with
+    /// the calling thread's: all that a host role makes are.
+    pub(crate) fn everything() -> Result<Self, HostError> {
+        let links = subscribe(NETLINK_ROUTE, &[LINKS, IPV4_ADDRESSES, IPV6_ADDRESSES], true)?;
+        let settings = subscribe(NETLINK_ROUTE, &[IPV4_SETTINGS, IPV6_SETTINGS], true)?;
+        let rules = subscribe(NETLINK_NETFILTER, &[RULES], true)?;
+        Self::start(vec![(links, false), (settings, true), (rules, false)])
+    }
+
+    /// Returns once something has changed since it last did.
+    pub(crate) async fn changed(&self) {
+        self.told.changed.notified().await;
+    }
+
+    /// Whether settings such as forwarding have changed since this was last asked.
+    pub(crate) fn take_settings(&self) -> bool {
+        self.told.settings.swap(false, Ordering::Relaxed)
+    }
+
+    /// `sockets` with whether settings are what they tell of.
+    fn start(sockets: Vec<(Socket, bool)>) -> Result<Self, HostError> {
+        let told = Arc::new(Told::default());
+        let telling = Arc::clone(&told);
         let listen = move || {
-            while !unwanted.load(Ordering::Relaxed) {
-                match hear(&socket) {
-                    Ok(false) => {}
-                    Ok(true) => changed.notify_one(),
-                    Err(error) => {
-                        tracing::warn!(%error, "links are not watched any more; they are looked at every second all the same");
-                        return;
-                    }
+            while !telling.unwanted.load(Ordering::Relaxed) {
+                if let Err(error) = hear(&sockets, &telling) {
+                    tracing::warn!(%error, "changes are not heard of any more; everything is looked at now and then all the same");
+                    return;
                 }
             }
         };
-        thread::Builder::new().name("host-links".to_owned()).spawn(listen).map_err(failed)?;
-        Ok(watch)
-    }
-
-    /// Returns once links have changed since it last did.
-    pub(crate) async fn changed(&self) {
-        self.changed.notified().await;
+        thread::Builder::new()
+            .name("host-watch".to_owned())
+            .spawn(listen)
+            .map_err(|error| HostError::system("start a thread", error))?;
+        Ok(Self { told })
     }
 }
 
-impl Drop for LinkWatch {
+impl Drop for Watch {
     fn drop(&mut self) {
-        self.unwanted.store(true, Ordering::Relaxed);
+        self.told.unwanted.store(true, Ordering::Relaxed);
     }
 }
 
-/// Waits a while for something to happen, and takes all that has, unread.
-fn hear(socket: &Socket) -> io::Result<bool> {
+fn subscribe(protocol: isize, groups: &[u32], everywhere: bool) -> Result<Socket, HostError> {
+    let subscribed = || -> io::Result<Socket> {
+        let mut socket = Socket::new(protocol)?;
+        socket.bind(&SocketAddr::new(0, 0))?;
+        socket.set_listen_all_namespaces(everywhere)?;
+        for group in groups {
+            socket.add_membership(*group)?;
+        }
+        socket.set_non_blocking(true)?;
+        Ok(socket)
+    };
+    subscribed().map_err(|error| HostError::system("watch the kernel's changes", error))
+}
+
+/// Waits a while for something to happen, takes all that has, unread, and tells of it.
+fn hear(sockets: &[(Socket, bool)], told: &Told) -> io::Result<()> {
     let at_most = Timespec { tv_sec: LINGER_SECONDS, tv_nsec: 0 };
-    match poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&at_most)) {
-        Ok(0) | Err(Errno::INTR) => return Ok(false),
+    let mut waited: Vec<_> =
+        sockets.iter().map(|(socket, _)| PollFd::new(socket, PollFlags::IN)).collect();
+    match poll(&mut waited, Some(&at_most)) {
+        Ok(0) | Err(Errno::INTR) => return Ok(()),
         polled => polled?,
     };
+    let ready: Vec<bool> = waited.iter().map(|one| !one.revents().is_empty()).collect();
+    for ((socket, is_of_settings), _) in sockets.iter().zip(ready).filter(|(_, ready)| *ready) {
+        take_all(socket)?;
+        if *is_of_settings {
+            told.settings.store(true, Ordering::Relaxed);
+        }
+    }
+    told.changed.notify_one();
+    Ok(())
+}
+
+fn take_all(socket: &Socket) -> io::Result<()> {
     let mut bytes = Vec::with_capacity(READ_BYTES);
     loop {
         bytes.clear();
         match socket.recv(&mut bytes, 0) {
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
             // More happened than the kernel kept: reason enough to look.
             Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => {}
             Err(error) => return Err(error),
