@@ -127,7 +127,7 @@ impl Host {
     }
 
     async fn keep_guard<S: NetworkSource>(&self, source: &S, mut newest: Newest) {
-        let links = watched(Watch::links());
+        let links = watched(Watch::taps());
         loop {
             let topology = newest.borrow_and_update().clone();
             if let Some(topology) = topology {

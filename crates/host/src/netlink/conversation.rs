@@ -111,7 +111,7 @@ fn answer<M: NetlinkDeserializable>(sequence: u32, bytes: &[u8]) -> io::Result<O
 }
 
 /// The first message of many and the others, which begin at the next multiple of four bytes.
-fn split_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn split_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = usize::try_from(NetlinkBuffer::new_checked(&bytes).ok()?.length()).ok()?;
     let (message, _) = bytes.split_at_checked(length)?;
     let behind = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();

@@ -9,6 +9,7 @@ use std::{
     thread,
 };
 
+use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_sys::{
     Socket, SocketAddr,
     protocols::{NETLINK_NETFILTER, NETLINK_ROUTE},
@@ -19,7 +20,8 @@ use rustix::{
 };
 use tokio::sync::Notify;
 
-use crate::HostError;
+use super::{conversation::split_first, link::LinkAnswer};
+use crate::{HostError, marks};
 
 // linux/rtnetlink.h
 const LINKS: u32 = 1;
@@ -29,10 +31,23 @@ const IPV4_SETTINGS: u32 = 24;
 const IPV6_SETTINGS: u32 = 25;
 /// NFNLGRP_NFTABLES (linux/netfilter/nfnetlink.h).
 const RULES: u32 = 7;
+/// The family of a link's message, which is its first byte, if a bridge tells of a port.
+const AF_BRIDGE: u8 = 7;
+const NETLINK_HEADER_BYTES: usize = 16;
 /// Bytes of one message at most.
 const READ_BYTES: usize = 64 * 1024;
 /// How long the thread lives at most after nobody wants to be told any more, in seconds.
 const LINGER_SECONDS: i64 = 1;
+
+/// What a socket tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    /// Links that a machine may be plugged in by: those on a bridge that are no port of ours. Of our
+    /// own there are thousands, which nobody need look at when we make them.
+    Taps,
+    Settings,
+    Anything,
+}
 
 /// What is told here is a reason to look, never what is there: an event may be lost.
 #[derive(Debug)]
@@ -48,9 +63,9 @@ struct Told {
 }
 
 impl Watch {
-    /// Watches links of the calling thread's namespace.
-    pub(crate) fn links() -> Result<Self, HostError> {
-        Self::start(vec![(subscribe(NETLINK_ROUTE, &[LINKS], false)?, false)])
+    /// Watches the links of the calling thread's namespace that a machine may be plugged in by.
+    pub(crate) fn taps() -> Result<Self, HostError> {
+        Self::start(vec![(subscribe(NETLINK_ROUTE, &[LINKS], false)?, Subject::Taps)])
     }
 
     /// Watches links, addresses, rules and forwarding, also of the namespaces that are linked with
@@ -59,7 +74,8 @@ impl Watch {
         let links = subscribe(NETLINK_ROUTE, &[LINKS, IPV4_ADDRESSES, IPV6_ADDRESSES], true)?;
         let settings = subscribe(NETLINK_ROUTE, &[IPV4_SETTINGS, IPV6_SETTINGS], true)?;
         let rules = subscribe(NETLINK_NETFILTER, &[RULES], true)?;
-        Self::start(vec![(links, false), (settings, true), (rules, false)])
+        let (any, of_settings) = (Subject::Anything, Subject::Settings);
+        Self::start(vec![(links, any), (settings, of_settings), (rules, any)])
     }
 
     /// Returns once something has changed since it last did.
@@ -72,8 +88,7 @@ impl Watch {
         self.told.settings.swap(false, Ordering::Relaxed)
     }
 
-    /// `sockets` with whether settings are what they tell of.
-    fn start(sockets: Vec<(Socket, bool)>) -> Result<Self, HostError> {
+    fn start(sockets: Vec<(Socket, Subject)>) -> Result<Self, HostError> {
         let told = Arc::new(Told::default());
         let telling = Arc::clone(&told);
         let listen = move || {
@@ -112,8 +127,8 @@ fn subscribe(protocol: isize, groups: &[u32], everywhere: bool) -> Result<Socket
     subscribed().map_err(|error| HostError::system("watch the kernel's changes", error))
 }
 
-/// Waits a while for something to happen, takes all that has, unread, and tells of it.
-fn hear(sockets: &[(Socket, bool)], told: &Told) -> io::Result<()> {
+/// Waits a while for something to happen, takes all that has, and tells of it.
+fn hear(sockets: &[(Socket, Subject)], told: &Told) -> io::Result<()> {
     let at_most = Timespec { tv_sec: LINGER_SECONDS, tv_nsec: 0 };
     let mut waited: Vec<_> =
         sockets.iter().map(|(socket, _)| PollFd::new(socket, PollFlags::IN)).collect();
@@ -122,26 +137,51 @@ fn hear(sockets: &[(Socket, bool)], told: &Told) -> io::Result<()> {
         polled => polled?,
     };
     let ready: Vec<bool> = waited.iter().map(|one| !one.revents().is_empty()).collect();
-    for ((socket, is_of_settings), _) in sockets.iter().zip(ready).filter(|(_, ready)| *ready) {
-        take_all(socket)?;
-        if *is_of_settings {
+    let mut matters = false;
+    for ((socket, subject), _) in sockets.iter().zip(ready).filter(|(_, ready)| *ready) {
+        matters |= take_all(socket, *subject)?;
+        if *subject == Subject::Settings {
             told.settings.store(true, Ordering::Relaxed);
         }
     }
-    told.changed.notify_one();
+    if matters {
+        told.changed.notify_one();
+    }
     Ok(())
 }
 
-fn take_all(socket: &Socket) -> io::Result<()> {
+/// Whether any of it matters.
+fn take_all(socket: &Socket, subject: Subject) -> io::Result<bool> {
     let mut bytes = Vec::with_capacity(READ_BYTES);
+    let mut matters = false;
     loop {
         bytes.clear();
         match socket.recv(&mut bytes, 0) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Ok(_) => matters |= subject != Subject::Taps || has_taps(&bytes),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(matters),
             // More happened than the kernel kept: reason enough to look.
-            Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => {}
+            Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => {
+                matters = true;
+            }
             Err(error) => return Err(error),
         }
     }
+}
+
+fn has_taps(mut messages: &[u8]) -> bool {
+    while let Some((message, behind)) = split_first(messages) {
+        messages = behind;
+        // A bridge says of each port once more what the link itself says, without its alias.
+        if message.get(NETLINK_HEADER_BYTES) == Some(&AF_BRIDGE) {
+            continue;
+        }
+        let Ok(message) = NetlinkMessage::<LinkAnswer>::deserialize(message) else { continue };
+        if let NetlinkPayload::InnerMessage(LinkAnswer(Some(link))) = message.payload
+            && (link.controller.is_some() || marks::tap_of(&link.alias).is_some())
+            && marks::port_of(&link.alias).is_none()
+        {
+            return true;
+        }
+    }
+    false
 }
