@@ -2,19 +2,17 @@
 
 use std::{
     io,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
+
+use crate::samples::Samples;
 
 /// Whether a connection serves one request or many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,93 +57,102 @@ pub(crate) struct Outcome {
 
 /// A request that takes longer counts as failed: cloud-init's own limit.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// More than any answer that is measured is long.
+const ANSWER_BYTES_MAX: usize = 16 * 1024;
 
 impl Load {
     /// Loads the metadata address of the namespace of the calling thread.
     pub(crate) fn run(&self) -> anyhow::Result<Outcome> {
+        let samples = self.measure()?;
+        Ok(Outcome {
+            per_second: samples.per_second(),
+            p50_us: samples.percentile(50.0),
+            p99_us: samples.percentile(99.0),
+            errors: samples.errors(),
+        })
+    }
+
+    /// The same, with every answer's time.
+    pub(crate) fn measure(&self) -> anyhow::Result<Samples> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(self.run_all()).context("load the metadata address")
     }
 
-    async fn run_all(&self) -> anyhow::Result<Outcome> {
+    async fn run_all(&self) -> anyhow::Result<Samples> {
         let started = Instant::now();
         let until = started + self.duration;
-        let errors = Arc::new(AtomicU64::new(0));
         let tasks: Vec<_> = (0..self.connections)
-            .map(|_| tokio::spawn(client(self.request(), self.keep, until, Arc::clone(&errors))))
+            .map(|_| tokio::spawn(client(request(self.path, self.keep), self.keep, until)))
             .collect();
-        let mut times = Vec::new();
+        let mut samples = Samples::default();
         for task in tasks {
-            times.extend(task.await?);
+            samples.absorb(task.await?);
         }
-        let seconds = started.elapsed().as_secs_f64();
-        times.sort_unstable();
-        #[allow(clippy::cast_precision_loss, reason = "far fewer requests than 2^52")]
-        let per_second = times.len() as f64 / seconds;
-        let percentile = |percent: usize| {
-            times.get((times.len() * percent / 100).min(times.len().saturating_sub(1))).copied()
-        };
-        Ok(Outcome {
-            per_second,
-            p50_us: percentile(50).unwrap_or_default(),
-            p99_us: percentile(99).unwrap_or_default(),
-            errors: errors.load(Ordering::Relaxed),
-        })
-    }
-
-    fn request(&self) -> Vec<u8> {
-        let connection = match self.keep {
-            Connections::Kept => "keep-alive",
-            Connections::PerRequest => "close",
-        };
-        let head = format!(
-            "GET {} HTTP/1.1\r\nHost: 169.254.169.254\r\nUser-Agent: bench\r\nAccept: */*\r\n\
-             Connection: {connection}\r\n\r\n",
-            self.path
-        );
-        head.into_bytes()
+        samples.finish(started.elapsed());
+        Ok(samples)
     }
 }
 
-/// One client: gives the microseconds of each of its answers.
-async fn client(
-    request: Vec<u8>,
-    keep: Connections,
-    until: Instant,
-    errors: Arc<AtomicU64>,
-) -> Vec<u64> {
-    let mut times = Vec::with_capacity(1 << 14);
+/// The bytes of a request.
+pub(crate) fn request(path: &str, keep: Connections) -> Vec<u8> {
+    let connection = match keep {
+        Connections::Kept => "keep-alive",
+        Connections::PerRequest => "close",
+    };
+    let head = format!(
+        "GET {path} HTTP/1.1\r\nHost: 169.254.169.254\r\nUser-Agent: bench\r\nAccept: */*\r\n\
+         Connection: {connection}\r\n\r\n",
+    );
+    head.into_bytes()
+}
+
+/// One client, for as long as it may.
+async fn client(request: Vec<u8>, keep: Connections, until: Instant) -> Samples {
+    let mut samples = Samples::default();
     let mut kept: Option<TcpStream> = None;
-    let mut buffer = vec![0; 16 * 1024];
+    let mut buffer = vec![0; ANSWER_BYTES_MAX];
     while Instant::now() < until {
-        let started = Instant::now();
-        let exchange = exchange(kept.take(), &request, &mut buffer);
-        match tokio::time::timeout(PATIENCE, exchange).await {
-            Ok(Ok(stream)) => {
-                times.push(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
-                kept = (keep == Connections::Kept).then_some(stream);
-            }
-            Ok(Err(_)) | Err(_) => {
-                errors.fetch_add(1, Ordering::Relaxed);
-            }
+        let stream = ask(kept.take(), None, &request, &mut buffer, &mut samples).await;
+        kept = stream.filter(|_| keep == Connections::Kept);
+    }
+    samples
+}
+
+/// Asks once, on a kept connection or on a new one `from` that address, and notes how it went. Gives
+/// the connection back, if all is well with it.
+pub(crate) async fn ask(
+    kept: Option<TcpStream>,
+    from: Option<Ipv4Addr>,
+    request: &[u8],
+    buffer: &mut [u8],
+    samples: &mut Samples,
+) -> Option<TcpStream> {
+    let started = Instant::now();
+    match tokio::time::timeout(PATIENCE, exchange(kept, from, request, buffer)).await {
+        Ok(Ok(stream)) => {
+            samples.add(started.elapsed());
+            Some(stream)
+        }
+        Ok(Err(error)) => {
+            samples.failed(&error.to_string());
+            None
+        }
+        Err(_) => {
+            samples.failed("no answer in time");
+            None
         }
     }
-    times
 }
 
 async fn exchange(
     kept: Option<TcpStream>,
+    from: Option<Ipv4Addr>,
     request: &[u8],
     buffer: &mut [u8],
 ) -> io::Result<TcpStream> {
     let mut stream = match kept {
         Some(stream) => stream,
-        None => {
-            let metadata = SocketAddr::from(([169, 254, 169, 254], 80));
-            let stream = TcpStream::connect(metadata).await?;
-            stream.set_nodelay(true)?;
-            stream
-        }
+        None => connect(from).await?,
     };
     stream.write_all(request).await?;
     let mut filled = 0;
@@ -161,6 +168,17 @@ async fn exchange(
     }
 }
 
+async fn connect(from: Option<Ipv4Addr>) -> io::Result<TcpStream> {
+    let metadata = SocketAddr::from(([169, 254, 169, 254], 80));
+    let socket = TcpSocket::new_v4()?;
+    if let Some(address) = from {
+        socket.bind(SocketAddr::new(IpAddr::V4(address), 0))?;
+    }
+    let stream = socket.connect(metadata).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 /// Whether an answer is there to its last byte; anything but a 200 is an error.
 fn is_whole(answer: &[u8]) -> io::Result<bool> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
@@ -168,7 +186,7 @@ fn is_whole(answer: &[u8]) -> io::Result<bool> {
     let status = parsed.parse(answer).map_err(io::Error::other)?;
     let httparse::Status::Complete(head) = status else { return Ok(false) };
     if parsed.code != Some(200) {
-        return Err(io::Error::other("not a 200"));
+        return Err(io::Error::other(format!("{:?}, not a 200", parsed.code)));
     }
     let length = parsed
         .headers

@@ -12,7 +12,9 @@ mod load;
 mod networks;
 mod nginx;
 mod paths;
+mod peers;
 mod report;
+mod samples;
 mod signals;
 mod stage;
 
@@ -76,6 +78,13 @@ enum Other {
     Networks(networks::Arguments),
     /// Measure the two ways through a router: by redirection, and by the address itself.
     Paths(paths::Arguments),
+    /// Measure requests and boot storms beside nginx and the kernel's limit; with `--openstack`,
+    /// beside OpenStack's own path; with `--scale`, with many instances.
+    Peers(peers::Arguments),
+    #[command(hide = true)]
+    RawLoop(peers::raw::Arguments),
+    #[command(hide = true)]
+    ScaleOf(peers::scale::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -84,6 +93,9 @@ fn main() -> anyhow::Result<()> {
         Some(Other::Drives(arguments)) => drives::run(arguments),
         Some(Other::Networks(arguments)) => networks::run(arguments),
         Some(Other::Paths(arguments)) => paths::run(arguments),
+        Some(Other::Peers(arguments)) => peers::run(arguments),
+        Some(Other::RawLoop(arguments)) => peers::raw::run(&arguments),
+        Some(Other::ScaleOf(arguments)) => peers::scale::run(&arguments),
         None => run(arguments.requests),
     }
 }

@@ -1,0 +1,168 @@
+//! Who answers the guests: ours, and its peers in the same namespace behind the same redirect.
+
+use std::{collections::BTreeMap, env, fs, time::Duration};
+
+use anyhow::Context;
+use innkeeper_lab::{Process, Program, wait_until};
+
+use super::{
+    crawl::{INSTANCE_ID, META_DATA},
+    nginx::{self, From},
+    stage::{Answer, END, Stage},
+    usage::{cpu_time, memory_kib},
+};
+use crate::load::Connections;
+
+/// Where the redirect leads: the port of Neutron's proxy.
+pub(super) const PORT: u16 = 9697;
+/// For a contender to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One of those that are started anew in every round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Contender {
+    /// `innkeeper serve`.
+    OneProcess,
+    /// `innkeeper api`, `agent`, `proxy` and `host`.
+    ThreeProcesses,
+    /// nginx with the same bytes; with a log like ours, or without.
+    Nginx(From, bool),
+    /// What the kernel takes when the program takes next to nothing.
+    Raw,
+}
+
+impl Contender {
+    /// In the order of the report.
+    pub(super) const ALL: [Self; 7] = [
+        Self::OneProcess,
+        Self::ThreeProcesses,
+        Self::Nginx(From::Memory, true),
+        Self::Nginx(From::Memory, false),
+        Self::Nginx(From::Files, true),
+        Self::Nginx(From::Files, false),
+        Self::Raw,
+    ];
+
+    /// As the report calls it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::OneProcess => "innkeeper serve",
+            Self::ThreeProcesses => "innkeeper proxy, agent, api",
+            Self::Nginx(From::Memory, true) => "nginx, return 200 from memory",
+            Self::Nginx(From::Memory, false) => "nginx, return 200 from memory, access_log off",
+            Self::Nginx(From::Files, true) => "nginx, open_file_cache",
+            Self::Nginx(From::Files, false) => "nginx, open_file_cache, access_log off",
+            Self::Raw => "kernel's limit: accept, read, write, close",
+        }
+    }
+
+    /// Whether it can answer that way.
+    pub(super) fn does(self, keep: Connections) -> bool {
+        self != Self::Raw || keep == Connections::PerRequest
+    }
+
+    /// Whether it has an answer to every request of a boot. nginx takes a file for a directory when
+    /// the path ends in a slash.
+    pub(super) fn does_boots(self) -> bool {
+        matches!(self, Self::OneProcess | Self::ThreeProcesses | Self::Nginx(From::Memory, _))
+    }
+
+    /// Starts it and waits until the guests are answered.
+    pub(super) fn start(self, stage: &Stage) -> anyhow::Result<Running> {
+        forget_logs(stage)?;
+        let one = |name, process| Ok(vec![Component { name, process }]);
+        let components: anyhow::Result<_> = match self {
+            Self::OneProcess => one("serve", stage.world.serve()?),
+            Self::ThreeProcesses => {
+                let roles = stage.world.roles()?;
+                Ok([
+                    ("proxy", roles.proxy),
+                    ("agent", roles.agent),
+                    ("api", roles.api),
+                    ("host", roles.host),
+                ]
+                .map(|(name, process)| Component { name, process })
+                .into())
+            }
+            Self::Nginx(from, log) => one("nginx", nginx::start(stage, from, log)?),
+            Self::Raw => one("loop", raw(stage)?),
+        };
+        let running = Running { components: components? };
+        wait_until(self.name(), PATIENCE, || {
+            [META_DATA, INSTANCE_ID]
+                .iter()
+                .all(|path| stage.guests.get(path).is_ok_and(|reply| reply.status == 200))
+        })?;
+        Ok(running)
+    }
+}
+
+/// A part of a contender, with all processes that it starts.
+#[derive(Debug)]
+pub(super) struct Component {
+    pub(super) name: &'static str,
+    pub(super) process: Process,
+}
+
+/// A contender at work.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) components: Vec<Component>,
+}
+
+impl Running {
+    /// The processor time that each component has had.
+    pub(super) fn cpu(&self) -> anyhow::Result<BTreeMap<&'static str, Duration>> {
+        let of = |component: &Component| Ok((component.name, cpu_time(component.process.id())?));
+        self.components.iter().map(of).collect()
+    }
+
+    /// The memory that each component has now (PSS), in KiB.
+    pub(super) fn memory(&self) -> anyhow::Result<BTreeMap<&'static str, u64>> {
+        let of = |component: &Component| Ok((component.name, memory_kib(component.process.id())?));
+        self.components.iter().map(of).collect()
+    }
+
+    /// Ends it.
+    pub(super) fn stop(self) -> anyhow::Result<()> {
+        for mut component in self.components {
+            component.process.terminate(END).with_context(|| format!("end {}", component.name))?;
+        }
+        Ok(())
+    }
+}
+
+/// They are kept in memory, and a round of measuring writes hundreds of megabytes.
+fn forget_logs(stage: &Stage) -> anyhow::Result<()> {
+    for role in ["serve", "proxy", "agent", "api", "host"] {
+        let log = stage.world.directory().join(format!("{role}.log"));
+        if log.exists() {
+            fs::remove_file(log)?;
+        }
+    }
+    Ok(())
+}
+
+fn raw(stage: &Stage) -> anyhow::Result<Process> {
+    let directory = stage.world.directory();
+    let port = PORT.to_string();
+    let this = env::current_exe()?;
+    let mut words = ["netns", "exec", &stage.namespace].map(str::to_owned).to_vec();
+    words.push(this.to_string_lossy().into_owned());
+    words.extend(["raw-loop", "--port", &port].map(str::to_owned));
+    for (number, path) in [META_DATA, INSTANCE_ID].iter().enumerate() {
+        let Answer { content_type, body } =
+            stage.answers.get(path).context("a boot asks for what is measured")?;
+        let mut answer = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
+             Connection: close\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        answer.extend_from_slice(body);
+        let file = directory.join(format!("raw-{number}"));
+        fs::write(&file, answer)?;
+        words.extend(["--answer".to_owned(), format!("{path}={}", file.display())]);
+    }
+    Ok(Program::new("ip").start(words, &directory.join("raw.log"))?)
+}

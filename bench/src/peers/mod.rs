@@ -1,0 +1,165 @@
+//! Ours beside everything an operator could run instead, in turn: from guests behind a router's
+//! redirect, in the same namespace, on the same machine.
+
+mod contender;
+mod crawl;
+mod nginx;
+mod operator;
+pub(crate) mod raw;
+mod report;
+mod requests;
+pub(crate) mod scale;
+mod stage;
+mod storm;
+mod svg;
+mod tables;
+mod usage;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, ensure};
+use innkeeper_lab::Sandbox;
+
+use self::{
+    contender::{Contender, Running},
+    report::{Report, Who},
+    requests::{Document, Scenario},
+    stage::Stage,
+};
+use crate::{load::Connections, report::described};
+
+/// Where the figures that are shown to readers are.
+const SHOWN: &str = "docs/benchmarks";
+
+/// How peers are measured.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Rounds per figure; the median is reported.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds per measurement.
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// Concurrent connections, each a row of its own.
+    #[arg(long, value_delimiter = ',', default_value = "1,8,64,512")]
+    connections: Vec<usize>,
+    /// Guests of a boot storm; 0 for none.
+    #[arg(long, default_value_t = 1000)]
+    guests: usize,
+    /// One short round with fewer connections and guests, in two minutes: does everything run? The
+    /// figures are written nowhere unless --out says where.
+    #[arg(long)]
+    quick: bool,
+    /// Only boot storms, or only what --scale and --openstack add.
+    #[arg(long)]
+    no_requests: bool,
+    /// Measure `innkeeper serve` with 1,000 and with so many instances in its store too.
+    #[arg(long, value_name = "INSTANCES", num_args = 0..=1, default_missing_value = "1000000")]
+    scale: Option<usize>,
+    /// Write tables, JSON and plots into this directory [default: docs/benchmarks].
+    #[arg(long, value_name = "DIRECTORY")]
+    out: Option<PathBuf>,
+    /// The innkeeper program; the one beside this program otherwise.
+    #[arg(long, value_name = "FILE")]
+    innkeeper: Option<PathBuf>,
+}
+
+/// The fewer instances of --scale.
+const FEW_INSTANCES: usize = 1000;
+
+impl Arguments {
+    fn settle(&mut self) {
+        if self.quick {
+            (self.rounds, self.seconds) = (1, 0.5);
+            self.connections = vec![1, 64];
+            self.guests = self.guests.min(200);
+        }
+    }
+
+    fn scenarios(&self) -> Vec<Scenario> {
+        let mut scenarios = Vec::new();
+        for document in Document::ALL {
+            for keep in [Connections::PerRequest, Connections::Kept] {
+                for &connections in &self.connections {
+                    scenarios.push(Scenario { document, keep, connections });
+                }
+            }
+        }
+        scenarios
+    }
+}
+
+/// Measures, prints, and writes.
+pub(crate) fn run(mut arguments: Arguments) -> anyhow::Result<()> {
+    arguments.settle();
+    Sandbox::enter()?;
+    let innkeeper = match &arguments.innkeeper {
+        Some(path) => path.clone(),
+        None => std::env::current_exe()?.with_file_name("innkeeper"),
+    };
+    ensure!(innkeeper.exists(), "{} is not there: cargo build --release", innkeeper.display());
+    let mut report = Report::new(machine(&innkeeper)?);
+    if !arguments.no_requests || arguments.guests > 0 {
+        measure(&arguments, &innkeeper, &mut report)?;
+    }
+    if let Some(many) = arguments.scale {
+        report.set_scale(scale::measure_each(&innkeeper, &[FEW_INSTANCES, many])?);
+    }
+    println!("\n{}", report.markdown());
+    match (&arguments.out, arguments.quick) {
+        (Some(directory), _) => report.write(directory)?,
+        (None, false) => report.write(Path::new(SHOWN))?,
+        (None, true) => {}
+    }
+    let errors = report.errors(|_| true);
+    ensure!(errors == 0, "{errors} requests failed");
+    Ok(())
+}
+
+fn measure(arguments: &Arguments, innkeeper: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let stage = Stage::set_up(innkeeper, arguments.guests.max(1), 0)?;
+    for round in 1..=arguments.rounds {
+        for (place, contender) in Contender::ALL.into_iter().enumerate() {
+            let who = Who { place, name: contender.name().to_owned() };
+            eprintln!("round {round} of {}: {}", arguments.rounds, who.name);
+            let running = contender.start(&stage)?;
+            measure_one(arguments, &stage, contender, &who, &running, report)
+                .with_context(|| who.name.clone())?;
+            running.stop()?;
+        }
+    }
+    Ok(())
+}
+
+fn measure_one(
+    arguments: &Arguments,
+    stage: &Stage,
+    contender: Contender,
+    who: &Who,
+    running: &Running,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let duration = Duration::from_secs_f64(arguments.seconds);
+    if !arguments.no_requests {
+        for scenario in arguments.scenarios() {
+            if contender.does(scenario.keep) {
+                report.add(scenario, who, requests::measure(stage, running, scenario, duration)?);
+            }
+        }
+    }
+    if arguments.guests > 0 && contender.does_boots() {
+        report.add_storm(who, storm::run(stage, running)?);
+    }
+    Ok(())
+}
+
+/// One line: processor, cores, kernel, versions, date.
+fn machine(innkeeper: &Path) -> anyhow::Result<String> {
+    let output = std::process::Command::new(innkeeper).arg("--version").output()?;
+    let ours = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let beside = format!("{ours}, {}", nginx::version()?);
+    Ok(described("cores shared with the load", &beside))
+}

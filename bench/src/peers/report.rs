@@ -1,0 +1,251 @@
+//! All figures of a run: medians over the rounds, as tables, as JSON and as plots.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::{
+    requests::{Figures, Scenario},
+    scale::Scale,
+    storm::Storm,
+    svg::{Bar, Line, bars, lines},
+    tables,
+    usage::load_average,
+};
+use crate::load::Connections;
+
+/// Who was measured.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Who {
+    /// The place among others.
+    pub(super) place: usize,
+    /// As the report calls it.
+    pub(super) name: String,
+}
+
+/// What was measured.
+#[derive(Debug)]
+pub(super) struct Report {
+    machine: String,
+    /// The machine's load average when it began: of whoever else uses it.
+    load_before: String,
+    requests: BTreeMap<(Scenario, Who), Vec<Figures>>,
+    storms: BTreeMap<Who, Vec<Storm>>,
+    scale: Vec<Scale>,
+}
+
+/// A row: medians over the rounds; errors are summed.
+#[derive(Debug, Serialize)]
+pub(super) struct RequestRow {
+    pub(super) document: &'static str,
+    pub(super) mode: &'static str,
+    pub(super) connections: usize,
+    pub(super) contender: String,
+    pub(super) rounds: usize,
+    #[serde(flatten)]
+    pub(super) figures: Figures,
+}
+
+/// The same of boot storms.
+#[derive(Debug, Serialize)]
+pub(super) struct StormRow {
+    pub(super) contender: String,
+    pub(super) rounds: usize,
+    #[serde(flatten)]
+    pub(super) storm: Storm,
+}
+
+impl Report {
+    /// No figures yet, of what is measured on `machine`.
+    pub(super) fn new(machine: String) -> Self {
+        Self {
+            machine,
+            load_before: load_average(),
+            requests: BTreeMap::new(),
+            storms: BTreeMap::new(),
+            scale: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, scenario: Scenario, who: &Who, figures: Figures) {
+        self.requests.entry((scenario, who.clone())).or_default().push(figures);
+    }
+
+    pub(super) fn add_storm(&mut self, who: &Who, storm: Storm) {
+        self.storms.entry(who.clone()).or_default().push(storm);
+    }
+
+    pub(super) fn set_scale(&mut self, scale: Vec<Scale>) {
+        self.scale = scale;
+    }
+
+    /// Requests that failed, of those whose failing is ours to mend or says that the benchmark is
+    /// wrong: what OpenStack's path could not do is a figure like others.
+    pub(super) fn errors(&self, is_ours: impl Fn(&Who) -> bool) -> u64 {
+        let requests = self.requests.iter().filter(|((_, who), _)| is_ours(who));
+        let requests = requests.flat_map(|(_, rounds)| rounds).map(|figures| figures.errors);
+        let storms = self.storms.iter().filter(|(who, _)| is_ours(who));
+        let storms = storms.flat_map(|(_, rounds)| rounds).map(|storm| storm.errors);
+        requests.chain(storms).chain(self.scale.iter().map(|scale| scale.errors)).sum()
+    }
+
+    /// The tables, with what they were measured on.
+    pub(super) fn markdown(&self) -> String {
+        let mut text = format!(
+            "{}; load average {} before and {} after\n",
+            self.machine,
+            self.load_before,
+            load_average()
+        );
+        text += &tables::requests(&self.request_rows());
+        text += &tables::storms(&self.storm_rows());
+        text += &tables::scale(&self.scale);
+        text
+    }
+
+    /// The figures for programs.
+    pub(super) fn json(&self) -> anyhow::Result<String> {
+        let document = serde_json::json!({
+            "machine": self.machine,
+            "load_average": { "before": self.load_before, "after": load_average() },
+            "requests": self.request_rows(),
+            "storms": self.storm_rows(),
+            "scale": self.scale,
+        });
+        Ok(serde_json::to_string_pretty(&document)? + "\n")
+    }
+
+    /// Writes tables, figures and plots into a directory.
+    pub(super) fn write(&self, directory: &Path) -> anyhow::Result<()> {
+        fs::create_dir_all(directory)?;
+        let put = |name: &str, text: String| {
+            let path = directory.join(name);
+            fs::write(&path, text).with_context(|| format!("write {}", path.display()))
+        };
+        put("peers.md", format!("# Beside its peers\n\n{}{}", PREFACE, self.markdown()))?;
+        put("peers.json", self.json()?)?;
+        for (keep, name) in
+            [(Connections::PerRequest, "peers-close.svg"), (Connections::Kept, "peers-kept.svg")]
+        {
+            put(name, self.plot(keep))?;
+        }
+        if !self.storms.is_empty() {
+            let rows = self.storm_rows().into_iter();
+            let bar = |row: StormRow| Bar { name: row.contender, value: row.storm.total_seconds };
+            let all: Vec<_> = rows.map(bar).collect();
+            put("peers-storm.svg", bars("boot storm: seconds until the last guest had all", &all))?;
+        }
+        Ok(())
+    }
+
+    /// Requests per second for `meta_data.json` over connections, a line for each contender.
+    fn plot(&self, keep: Connections) -> String {
+        let mut found: BTreeMap<&Who, Vec<(usize, f64)>> = BTreeMap::new();
+        for ((scenario, who), rounds) in &self.requests {
+            if scenario.keep == keep && scenario.document == super::requests::Document::MetaData {
+                let value = median(rounds, |figures| figures.requests_per_second);
+                found.entry(who).or_default().push((scenario.connections, value));
+            }
+        }
+        let all: Vec<_> = found
+            .into_iter()
+            .map(|(who, points)| Line { name: who.name.clone(), points })
+            .collect();
+        lines(&format!("meta_data.json, {}: requests per second", keep.name()), "connections", &all)
+    }
+
+    fn request_rows(&self) -> Vec<RequestRow> {
+        let row = |((scenario, who), rounds): (&(Scenario, Who), &Vec<Figures>)| RequestRow {
+            document: scenario.document.name(),
+            mode: scenario.keep.name(),
+            connections: scenario.connections,
+            contender: who.name.clone(),
+            rounds: rounds.len(),
+            figures: Figures {
+                requests_per_second: median(rounds, |f| f.requests_per_second),
+                p50_us: median(rounds, |f| f.p50_us),
+                p99_us: median(rounds, |f| f.p99_us),
+                p999_us: median(rounds, |f| f.p999_us),
+                errors: rounds.iter().map(|f| f.errors).sum(),
+                cpu_seconds_per_1000: medians(rounds, |f| &f.cpu_seconds_per_1000),
+                memory_kib: medians(rounds, |f| &f.memory_kib),
+                failures: sums(rounds.iter().map(|f| &f.failures)),
+            },
+        };
+        self.requests.iter().map(row).collect()
+    }
+
+    fn storm_rows(&self) -> Vec<StormRow> {
+        let row = |(who, rounds): (&Who, &Vec<Storm>)| StormRow {
+            contender: who.name.clone(),
+            rounds: rounds.len(),
+            storm: Storm {
+                total_seconds: median(rounds, |s| s.total_seconds),
+                guest_p50_seconds: median(rounds, |s| s.guest_p50_seconds),
+                p50_us: median(rounds, |s| s.p50_us),
+                p99_us: median(rounds, |s| s.p99_us),
+                p999_us: median(rounds, |s| s.p999_us),
+                requests: median(rounds, |s| s.requests),
+                errors: rounds.iter().map(|s| s.errors).sum(),
+                cpu_seconds: medians(rounds, |s| &s.cpu_seconds),
+                memory_kib: medians(rounds, |s| &s.memory_kib),
+                failures: sums(rounds.iter().map(|s| &s.failures)),
+            },
+        };
+        self.storms.iter().map(row).collect()
+    }
+}
+
+const PREFACE: &str = "What `./x bench` measured, from guests behind a router's redirect: every \
+contender answers on the same port of the same namespace, and they take turns. Figures are medians \
+over the rounds. The load generator is one thread on the same cores.\n\n\
+![connection per request](peers-close.svg)\n\n![keep-alive](peers-kept.svg)\n\n";
+
+/// The middle one of what the rounds gave.
+pub(super) fn median<R, T>(rounds: &[R], of: impl Fn(&R) -> T) -> T
+where
+    T: PartialOrd + Copy + Default,
+{
+    let mut values: Vec<T> = rounds.iter().map(of).collect();
+    values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+fn medians<R, T>(
+    rounds: &[R],
+    of: impl Fn(&R) -> &BTreeMap<&'static str, T>,
+) -> BTreeMap<&'static str, T>
+where
+    T: PartialOrd + Copy + Default,
+{
+    let names = rounds.iter().flat_map(|round| of(round).keys().copied());
+    let value = |name| median(rounds, |round| of(round).get(name).copied().unwrap_or_default());
+    names.map(|name| (name, value(name))).collect()
+}
+
+fn sums<'a>(rounds: impl Iterator<Item = &'a BTreeMap<String, u64>>) -> BTreeMap<String, u64> {
+    let mut all = BTreeMap::new();
+    for (why, count) in rounds.flatten() {
+        *all.entry(why.clone()).or_default() += count;
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert_eq!(median(&[3_u64, 1, 2], |value| *value), 2);
+        assert_eq!(median(&[] as &[u64], |value| *value), 0);
+    }
+
+    #[test]
+    fn components_have_medians_of_their_own() {
+        let rounds = [(1, 9), (2, 7), (3, 8)]
+            .map(|(agent, api)| BTreeMap::from([("agent", agent), ("api", api)]));
+        assert_eq!(medians(&rounds, |round| round), BTreeMap::from([("agent", 2), ("api", 8)]));
+    }
+}

@@ -1,0 +1,91 @@
+//! Requests, one after the other on each of some connections.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::Serialize;
+
+use super::{
+    contender::Running,
+    crawl::{INSTANCE_ID, META_DATA},
+    stage::Stage,
+};
+use crate::load::{Connections, Load};
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Document {
+    MetaData,
+    InstanceId,
+}
+
+impl Document {
+    pub(super) const ALL: [Self; 2] = [Self::MetaData, Self::InstanceId];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::MetaData => "meta_data.json",
+            Self::InstanceId => "instance-id",
+        }
+    }
+
+    const fn path(self) -> &'static str {
+        match self {
+            Self::MetaData => META_DATA,
+            Self::InstanceId => INSTANCE_ID,
+        }
+    }
+}
+
+/// What is measured of every contender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Scenario {
+    pub(super) document: Document,
+    pub(super) keep: Connections,
+    pub(super) connections: usize,
+}
+
+/// What came of one measurement.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct Figures {
+    pub(super) requests_per_second: f64,
+    pub(super) p50_us: u64,
+    pub(super) p99_us: u64,
+    pub(super) p999_us: u64,
+    pub(super) errors: u64,
+    /// Processor seconds per 1,000 requests of each component.
+    pub(super) cpu_seconds_per_1000: BTreeMap<&'static str, f64>,
+    /// Memory (PSS) of each component afterwards, in KiB.
+    pub(super) memory_kib: BTreeMap<&'static str, u64>,
+    /// What went wrong, and how often.
+    pub(super) failures: BTreeMap<String, u64>,
+}
+
+/// Measures one scenario of a contender at work.
+pub(super) fn measure(
+    stage: &Stage,
+    running: &Running,
+    scenario: Scenario,
+    duration: Duration,
+) -> anyhow::Result<Figures> {
+    let Scenario { document, keep, connections } = scenario;
+    let load = Load { path: document.path(), connections, keep, duration };
+    let before = running.cpu()?;
+    let samples = stage.guests.run(|| load.measure())??;
+    let after = running.cpu()?;
+    #[allow(clippy::cast_precision_loss, reason = "far fewer requests than 2^52")]
+    let thousands = (samples.answers() as f64 / 1000.0).max(f64::MIN_POSITIVE);
+    let cpu = after.into_iter().map(|(name, after)| {
+        let spent = after.saturating_sub(before.get(name).copied().unwrap_or_default());
+        (name, spent.as_secs_f64() / thousands)
+    });
+    Ok(Figures {
+        requests_per_second: samples.per_second(),
+        p50_us: samples.percentile(50.0),
+        p99_us: samples.percentile(99.0),
+        p999_us: samples.percentile(99.9),
+        errors: samples.errors(),
+        cpu_seconds_per_1000: cpu.collect(),
+        memory_kib: running.memory()?,
+        failures: samples.failures().clone(),
+    })
+}

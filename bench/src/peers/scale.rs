@@ -1,0 +1,164 @@
+//! Whether it matters how many instances there are: `innkeeper serve` with few and with many in its
+//! store, each in a lab of its own.
+
+use std::{
+    fs,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    process::Command,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use innkeeper_lab::{Sandbox, relaunch, wait_until};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    crawl::META_DATA,
+    stage::{END, Stage},
+    usage::resident_kib,
+};
+use crate::{
+    load::{Connections, ask, request},
+    samples::Samples,
+};
+
+/// Guests that ask: enough for a 99th percentile of first reads.
+const GUESTS: usize = 1000;
+/// Reads of one guest's document, after the first.
+const READS_AGAIN: usize = 5000;
+/// After starting, before the memory of one that has nothing to do is looked at.
+const SETTLE: Duration = Duration::from_secs(3);
+/// How often it is looked whether it has started.
+const POLL: Duration = Duration::from_millis(1);
+/// For it to start.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// More than the document is long.
+const ANSWER_BYTES_MAX: usize = 8 * 1024;
+
+/// What a number of instances costs.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Scale {
+    pub(super) instances: usize,
+    /// The database with its write-ahead log.
+    pub(super) store_kib: u64,
+    /// From its start until the operator is answered.
+    pub(super) start_ms: u128,
+    /// From its start until the guest is answered.
+    pub(super) first_answer_ms: u128,
+    pub(super) idle_rss_kib: u64,
+    pub(super) first_read_p50_us: u64,
+    pub(super) first_read_p99_us: u64,
+    pub(super) read_again_p50_us: u64,
+    pub(super) read_again_p99_us: u64,
+    pub(super) errors: u64,
+}
+
+/// How one number is measured, in a process of its own; started by the benchmark itself.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[arg(long)]
+    innkeeper: PathBuf,
+    #[arg(long)]
+    instances: usize,
+}
+
+/// Measures one number and prints the figures as JSON.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    Sandbox::enter()?;
+    let scale = measure(&arguments.innkeeper, arguments.instances)?;
+    println!("{}", serde_json::to_string(&scale)?);
+    Ok(())
+}
+
+/// Has each number measured in a lab of its own.
+pub(super) fn measure_each(innkeeper: &Path, numbers: &[usize]) -> anyhow::Result<Vec<Scale>> {
+    let this = std::env::current_exe()?;
+    let one = |instances: &usize| {
+        eprintln!("scale: {instances} instances");
+        let words = ["scale-of".as_ref(), "--innkeeper".as_ref(), innkeeper.as_os_str()];
+        let mut command: Command = relaunch(&this, words);
+        command.args(["--instances", &instances.to_string()]);
+        let output = command.output().context("start a lab")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{instances} instances: {}", said.trim());
+        serde_json::from_slice(&output.stdout).context("read the figures of a lab")
+    };
+    numbers.iter().map(one).collect()
+}
+
+fn measure(innkeeper: &Path, instances: usize) -> anyhow::Result<Scale> {
+    let guests = GUESTS.min(instances);
+    let stage = Stage::set_up(innkeeper, guests, instances - guests)?;
+    let started = Instant::now();
+    let mut serve = stage.world.start("serve")?;
+    let control = stage.world.directory().join("control.sock");
+    let mut start = None;
+    while start.is_none() {
+        ensure!(started.elapsed() < PATIENCE, "serve did not start: {}", serve.log());
+        if answers_operators(&control) {
+            start = Some(started.elapsed());
+        }
+        sleep(POLL);
+    }
+    wait_until("the guest to be answered", PATIENCE, || {
+        stage.guests.get("/").is_ok_and(|reply| reply.status == 200)
+    })?;
+    let first_answer = started.elapsed();
+    sleep(SETTLE);
+    let idle_rss_kib = resident_kib(serve.id())?;
+
+    let addresses = &stage.addresses;
+    let first = stage.guests.run(|| read_each(addresses.iter().copied()))??;
+    let one = addresses.first().copied().context("there are guests")?;
+    let again = stage.guests.run(|| read_each(std::iter::repeat_n(one, READS_AGAIN)))??;
+    serve.terminate(END)?;
+    Ok(Scale {
+        instances,
+        store_kib: store_kib(stage.world.directory())?,
+        start_ms: start.unwrap_or_default().as_millis(),
+        first_answer_ms: first_answer.as_millis(),
+        idle_rss_kib,
+        first_read_p50_us: first.percentile(50.0),
+        first_read_p99_us: first.percentile(99.0),
+        read_again_p50_us: again.percentile(50.0),
+        read_again_p99_us: again.percentile(99.0),
+        errors: first.errors() + again.errors(),
+    })
+}
+
+/// Reads the document once from each address, one after the other.
+fn read_each(addresses: impl Iterator<Item = Ipv4Addr>) -> anyhow::Result<Samples> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let request = request(META_DATA, Connections::PerRequest);
+    let mut buffer = vec![0; ANSWER_BYTES_MAX];
+    let mut samples = Samples::default();
+    let started = Instant::now();
+    for address in addresses {
+        runtime.block_on(ask(None, Some(address), &request, &mut buffer, &mut samples));
+    }
+    samples.finish(started.elapsed());
+    Ok(samples)
+}
+
+/// Whether the control API says anything at all.
+fn answers_operators(socket: &Path) -> bool {
+    use std::io::{Read, Write};
+    let Ok(mut stream) = std::os::unix::net::UnixStream::connect(socket) else { return false };
+    let asked =
+        stream.write_all(b"GET /v1/projects HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let mut first = [0; 12];
+    asked.is_ok() && stream.read_exact(&mut first).is_ok() && first.starts_with(b"HTTP/1.1 200")
+}
+
+fn store_kib(directory: &Path) -> anyhow::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("innkeeper.db") {
+            bytes += entry.metadata()?.len();
+        }
+    }
+    Ok(bytes / 1024)
+}
