@@ -87,7 +87,7 @@ impl Contender {
             Self::Nginx(from, log) => one("nginx", nginx::start(stage, from, log)?),
             Self::Raw => one("loop", raw(stage)?),
         };
-        let running = Running { components: components? };
+        let running = Running { components: components?, beside: Vec::new() };
         wait_until(self.name(), PATIENCE, || {
             [META_DATA, INSTANCE_ID]
                 .iter()
@@ -108,19 +108,24 @@ pub(super) struct Component {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) components: Vec<Component>,
+    /// Processes that belong to it, and that go on when it ends.
+    pub(super) beside: Vec<(&'static str, u32)>,
 }
 
 impl Running {
     /// The processor time that each component has had.
     pub(super) fn cpu(&self) -> anyhow::Result<BTreeMap<&'static str, Duration>> {
-        let of = |component: &Component| Ok((component.name, cpu_time(component.process.id())?));
-        self.components.iter().map(of).collect()
+        self.processes().map(|(name, process)| Ok((name, cpu_time(process)?))).collect()
     }
 
     /// The memory that each component has now (PSS), in KiB.
     pub(super) fn memory(&self) -> anyhow::Result<BTreeMap<&'static str, u64>> {
-        let of = |component: &Component| Ok((component.name, memory_kib(component.process.id())?));
-        self.components.iter().map(of).collect()
+        self.processes().map(|(name, process)| Ok((name, memory_kib(process)?))).collect()
+    }
+
+    fn processes(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        let own = self.components.iter().map(|component| (component.name, component.process.id()));
+        own.chain(self.beside.iter().copied())
     }
 
     /// Ends it.

@@ -4,7 +4,9 @@
 mod contender;
 mod crawl;
 mod nginx;
+mod openstack;
 mod operator;
+mod ratios;
 pub(crate) mod raw;
 mod report;
 mod requests;
@@ -25,6 +27,7 @@ use innkeeper_lab::Sandbox;
 
 use self::{
     contender::{Contender, Running},
+    openstack::{Backing, Caching, OpenStack},
     report::{Report, Who},
     requests::{Document, Scenario},
     stage::Stage,
@@ -56,6 +59,9 @@ pub(crate) struct Arguments {
     /// Only boot storms, or only what --scale and --openstack add.
     #[arg(long)]
     no_requests: bool,
+    /// Measure OpenStack's own path too, of Debian's packages: as root, some 300 MB the first time.
+    #[arg(long)]
+    openstack: bool,
     /// Measure `innkeeper serve` with 1,000 and with so many instances in its store too.
     #[arg(long, value_name = "INSTANCES", num_args = 0..=1, default_missing_value = "1000000")]
     scale: Option<usize>,
@@ -67,6 +73,14 @@ pub(crate) struct Arguments {
     innkeeper: Option<PathBuf>,
 }
 
+/// With more at once, a request takes longer than guests wait.
+const OPENSTACK_CONNECTIONS_MAX: usize = 64;
+/// At a few requests per second, it takes so long until there is something to see.
+const OPENSTACK_SECONDS: f64 = 10.0;
+/// The same, to see that it runs.
+const OPENSTACK_SECONDS_QUICK: f64 = 3.0;
+/// Before it is measured.
+const WARM_UP: Duration = Duration::from_secs(3);
 /// The fewer instances of --scale.
 const FEW_INSTANCES: usize = 1000;
 
@@ -95,6 +109,11 @@ impl Arguments {
 /// Measures, prints, and writes.
 pub(crate) fn run(mut arguments: Arguments) -> anyhow::Result<()> {
     arguments.settle();
+    // Before the lab, from where no archive can be reached.
+    let tree = match arguments.openstack {
+        true => Some(openstack::Tree::make(&beside_binaries("openstack")?)?),
+        false => None,
+    };
     Sandbox::enter()?;
     let innkeeper = match &arguments.innkeeper {
         Some(path) => path.clone(),
@@ -102,8 +121,8 @@ pub(crate) fn run(mut arguments: Arguments) -> anyhow::Result<()> {
     };
     ensure!(innkeeper.exists(), "{} is not there: cargo build --release", innkeeper.display());
     let mut report = Report::new(machine(&innkeeper)?);
-    if !arguments.no_requests || arguments.guests > 0 {
-        measure(&arguments, &innkeeper, &mut report)?;
+    if !arguments.no_requests || arguments.guests > 0 || arguments.openstack {
+        measure(&arguments, &innkeeper, tree, &mut report)?;
     }
     if let Some(many) = arguments.scale {
         report.set_scale(scale::measure_each(&innkeeper, &[FEW_INSTANCES, many])?);
@@ -114,15 +133,26 @@ pub(crate) fn run(mut arguments: Arguments) -> anyhow::Result<()> {
         (None, false) => report.write(Path::new(SHOWN))?,
         (None, true) => {}
     }
-    let errors = report.errors(|_| true);
+    let errors = report.errors(|who| who.place < Contender::ALL.len());
     ensure!(errors == 0, "{errors} requests failed");
     Ok(())
 }
 
-fn measure(arguments: &Arguments, innkeeper: &Path, report: &mut Report) -> anyhow::Result<()> {
+fn measure(
+    arguments: &Arguments,
+    innkeeper: &Path,
+    tree: Option<openstack::Tree>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let stage = Stage::set_up(innkeeper, arguments.guests.max(1), 0)?;
+    let openstack = tree.map(|tree| OpenStack::set_up(tree, &stage)).transpose()?;
+    if let Some(openstack) = &openstack {
+        report.also(&openstack.versions()?);
+    }
     for round in 1..=arguments.rounds {
-        for (place, contender) in Contender::ALL.into_iter().enumerate() {
+        let in_turn = !arguments.no_requests || arguments.guests > 0;
+        let contenders = Contender::ALL.into_iter().enumerate().filter(|_| in_turn);
+        for (place, contender) in contenders {
             let who = Who { place, name: contender.name().to_owned() };
             eprintln!("round {round} of {}: {}", arguments.rounds, who.name);
             let running = contender.start(&stage)?;
@@ -130,8 +160,56 @@ fn measure(arguments: &Arguments, innkeeper: &Path, report: &mut Report) -> anyh
                 .with_context(|| who.name.clone())?;
             running.stop()?;
         }
+        if let Some(openstack) = &openstack {
+            measure_openstack(arguments, &stage, openstack, report)?;
+        }
     }
     Ok(())
+}
+
+/// One round of OpenStack's path, with each of its cachings.
+fn measure_openstack(
+    arguments: &Arguments,
+    stage: &Stage,
+    openstack: &OpenStack,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let seconds = if arguments.quick { OPENSTACK_SECONDS_QUICK } else { OPENSTACK_SECONDS };
+    let duration = Duration::from_secs_f64(arguments.seconds.max(seconds));
+    let mut backing: Option<Backing> = None;
+    for (place, caching) in (Contender::ALL.len()..).zip(Caching::ALL) {
+        let who = Who { place, name: caching.name().to_owned() };
+        eprintln!("{}", who.name);
+        if caching == Caching::StubbedRpc
+            && let Some(real) = backing.take()
+        {
+            real.stop()?;
+        }
+        let behind = match backing.take() {
+            Some(behind) => behind,
+            None => openstack.start_backing(caching, stage)?,
+        };
+        let running = openstack.start(caching, &behind, stage)?;
+        // Each of Nova's processes keeps what it has read for itself.
+        let warm_up =
+            Scenario { document: Document::MetaData, keep: Connections::Kept, connections: 8 };
+        requests::measure(stage, &running, warm_up, WARM_UP)?;
+        for scenario in arguments.scenarios() {
+            if scenario.connections <= OPENSTACK_CONNECTIONS_MAX {
+                report.add(scenario, &who, requests::measure(stage, &running, scenario, duration)?);
+            }
+        }
+        running.stop()?;
+        backing = Some(behind);
+    }
+    backing.map_or(Ok(()), Backing::stop)
+}
+
+/// A path in the directory where cargo puts what it builds.
+fn beside_binaries(name: &str) -> anyhow::Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let target = this.ancestors().nth(2).context("this program is in no target directory")?;
+    Ok(target.join(name))
 }
 
 fn measure_one(

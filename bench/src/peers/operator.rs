@@ -29,7 +29,7 @@ const OTHERS_RANGE: &str = "192.168.0.0/21";
 /// The name of the instances' key pair.
 pub(super) const KEY_PAIR: &str = "bench";
 /// What the instances are told; of the size of a short cloud-config.
-const USER_DATA: &str = "I2Nsb3VkLWNvbmZpZwpydW5jbWQ6Ci0gW2VjaG8sIGhlbGxvXQo=";
+pub(super) const USER_DATA: &str = "I2Nsb3VkLWNvbmZpZwpydW5jbWQ6Ci0gW2VjaG8sIGhlbGxvXQo=";
 /// An RSA key's length, which is what most of meta_data.json is.
 const KEY_LETTERS: usize = 372;
 /// How the base64 of every RSA key of 2,048 bits begins.

@@ -6,6 +6,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::{
+    ratios,
     requests::{Figures, Scenario},
     scale::Scale,
     storm::Storm,
@@ -68,6 +69,11 @@ impl Report {
         }
     }
 
+    /// Tells of further programs that were measured.
+    pub(super) fn also(&mut self, versions: &str) {
+        self.machine = format!("{}, {versions}", self.machine);
+    }
+
     pub(super) fn add(&mut self, scenario: Scenario, who: &Who, figures: Figures) {
         self.requests.entry((scenario, who.clone())).or_default().push(figures);
     }
@@ -98,7 +104,9 @@ impl Report {
             self.load_before,
             load_average()
         );
-        text += &tables::requests(&self.request_rows());
+        let rows = self.request_rows();
+        text += &ratios::table(&rows);
+        text += &tables::requests(&rows);
         text += &tables::storms(&self.storm_rows());
         text += &tables::scale(&self.scale);
         text
