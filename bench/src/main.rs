@@ -93,7 +93,7 @@ fn main() -> anyhow::Result<()> {
         Some(Other::Drives(arguments)) => drives::run(arguments),
         Some(Other::Networks(arguments)) => networks::run(arguments),
         Some(Other::Paths(arguments)) => paths::run(arguments),
-        Some(Other::Peers(arguments)) => peers::run(arguments),
+        Some(Other::Peers(arguments)) => peers::run(&arguments),
         Some(Other::RawLoop(arguments)) => peers::raw::run(&arguments),
         Some(Other::ScaleOf(arguments)) => peers::scale::run(&arguments),
         None => run(arguments.requests),

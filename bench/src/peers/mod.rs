@@ -40,20 +40,20 @@ const SHOWN: &str = "docs/benchmarks";
 /// How peers are measured.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Rounds per figure; the median is reported.
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
-    /// Seconds per measurement.
-    #[arg(long, default_value_t = 3.0)]
-    seconds: f64,
-    /// Concurrent connections, each a row of its own.
-    #[arg(long, value_delimiter = ',', default_value = "1,8,64,512")]
-    connections: Vec<usize>,
-    /// Guests of a boot storm; 0 for none.
-    #[arg(long, default_value_t = 1000)]
-    guests: usize,
-    /// One short round with fewer connections and guests, in two minutes: does everything run? The
-    /// figures are written nowhere unless --out says where.
+    /// Rounds per figure; the median is reported [default: 5].
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Seconds per measurement [default: 3].
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Concurrent connections, each a row of its own [default: 1,8,64,512].
+    #[arg(long, value_delimiter = ',')]
+    connections: Option<Vec<usize>>,
+    /// Guests of a boot storm; 0 for none [default: 1000].
+    #[arg(long)]
+    guests: Option<usize>,
+    /// In two minutes: does everything run? Other defaults: 1 round, 0.5 seconds, 1 and 64
+    /// connections, 200 guests; figures are written nowhere unless --out says where.
     #[arg(long)]
     quick: bool,
     /// Only boot storms, or only what --scale and --openstack add.
@@ -84,13 +84,39 @@ const WARM_UP: Duration = Duration::from_secs(3);
 /// The fewer instances of --scale.
 const FEW_INSTANCES: usize = 1000;
 
-impl Arguments {
-    fn settle(&mut self) {
-        if self.quick {
-            (self.rounds, self.seconds) = (1, 0.5);
-            self.connections = vec![1, 64];
-            self.guests = self.guests.min(200);
+/// How much is measured.
+#[derive(Debug)]
+struct Extent {
+    rounds: usize,
+    seconds: f64,
+    connections: Vec<usize>,
+    guests: usize,
+    /// Whether requests of one guest are measured, and not only storms.
+    requests: bool,
+    /// Of one measurement of OpenStack, at least.
+    openstack_seconds: f64,
+}
+
+impl Extent {
+    fn of(arguments: &Arguments) -> Self {
+        let (rounds, seconds, connections, guests, openstack_seconds) = if arguments.quick {
+            (1, 0.5, vec![1, 64], 200, OPENSTACK_SECONDS_QUICK)
+        } else {
+            (5, 3.0, vec![1, 8, 64, 512], 1000, OPENSTACK_SECONDS)
+        };
+        Self {
+            rounds: arguments.rounds.unwrap_or(rounds),
+            seconds: arguments.seconds.unwrap_or(seconds),
+            connections: arguments.connections.clone().unwrap_or(connections),
+            guests: arguments.guests.unwrap_or(guests),
+            requests: !arguments.no_requests,
+            openstack_seconds,
         }
+    }
+
+    /// Whether those that are started anew in every round have anything to do.
+    fn is_for_all(&self) -> bool {
+        self.requests || self.guests > 0
     }
 
     fn scenarios(&self) -> Vec<Scenario> {
@@ -107,8 +133,8 @@ impl Arguments {
 }
 
 /// Measures, prints, and writes.
-pub(crate) fn run(mut arguments: Arguments) -> anyhow::Result<()> {
-    arguments.settle();
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let extent = Extent::of(arguments);
     // Before the lab, from where no archive can be reached.
     let tree = match arguments.openstack {
         true => Some(openstack::Tree::make(&beside_binaries("openstack")?)?),
@@ -121,8 +147,8 @@ pub(crate) fn run(mut arguments: Arguments) -> anyhow::Result<()> {
     };
     ensure!(innkeeper.exists(), "{} is not there: cargo build --release", innkeeper.display());
     let mut report = Report::new(machine(&innkeeper)?);
-    if !arguments.no_requests || arguments.guests > 0 || arguments.openstack {
-        measure(&arguments, &innkeeper, tree, &mut report)?;
+    if extent.is_for_all() || tree.is_some() {
+        measure(&extent, &innkeeper, tree, &mut report)?;
     }
     if let Some(many) = arguments.scale {
         report.set_scale(scale::measure_each(&innkeeper, &[FEW_INSTANCES, many])?);
@@ -139,29 +165,28 @@ pub(crate) fn run(mut arguments: Arguments) -> anyhow::Result<()> {
 }
 
 fn measure(
-    arguments: &Arguments,
+    extent: &Extent,
     innkeeper: &Path,
     tree: Option<openstack::Tree>,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let stage = Stage::set_up(innkeeper, arguments.guests.max(1), 0)?;
+    let stage = Stage::set_up(innkeeper, extent.guests.max(1), 0)?;
     let openstack = tree.map(|tree| OpenStack::set_up(tree, &stage)).transpose()?;
     if let Some(openstack) = &openstack {
         report.also(&openstack.versions()?);
     }
-    for round in 1..=arguments.rounds {
-        let in_turn = !arguments.no_requests || arguments.guests > 0;
-        let contenders = Contender::ALL.into_iter().enumerate().filter(|_| in_turn);
-        for (place, contender) in contenders {
+    for round in 1..=extent.rounds {
+        let contenders = Contender::ALL.into_iter().enumerate();
+        for (place, contender) in contenders.filter(|_| extent.is_for_all()) {
             let who = Who { place, name: contender.name().to_owned() };
-            eprintln!("round {round} of {}: {}", arguments.rounds, who.name);
+            eprintln!("round {round} of {}: {}", extent.rounds, who.name);
             let running = contender.start(&stage)?;
-            measure_one(arguments, &stage, contender, &who, &running, report)
+            measure_one(extent, &stage, contender, &who, &running, report)
                 .with_context(|| who.name.clone())?;
             running.stop()?;
         }
         if let Some(openstack) = &openstack {
-            measure_openstack(arguments, &stage, openstack, report)?;
+            measure_openstack(extent, &stage, openstack, report)?;
         }
     }
     Ok(())
@@ -169,13 +194,12 @@ fn measure(
 
 /// One round of OpenStack's path, with each of its cachings.
 fn measure_openstack(
-    arguments: &Arguments,
+    extent: &Extent,
     stage: &Stage,
     openstack: &OpenStack,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let seconds = if arguments.quick { OPENSTACK_SECONDS_QUICK } else { OPENSTACK_SECONDS };
-    let duration = Duration::from_secs_f64(arguments.seconds.max(seconds));
+    let duration = Duration::from_secs_f64(extent.seconds.max(extent.openstack_seconds));
     let mut backing: Option<Backing> = None;
     for (place, caching) in (Contender::ALL.len()..).zip(Caching::ALL) {
         let who = Who { place, name: caching.name().to_owned() };
@@ -194,7 +218,7 @@ fn measure_openstack(
         let warm_up =
             Scenario { document: Document::MetaData, keep: Connections::Kept, connections: 8 };
         requests::measure(stage, &running, warm_up, WARM_UP)?;
-        for scenario in arguments.scenarios() {
+        for scenario in extent.scenarios() {
             if scenario.connections <= OPENSTACK_CONNECTIONS_MAX {
                 report.add(scenario, &who, requests::measure(stage, &running, scenario, duration)?);
             }
@@ -213,22 +237,22 @@ fn beside_binaries(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 fn measure_one(
-    arguments: &Arguments,
+    extent: &Extent,
     stage: &Stage,
     contender: Contender,
     who: &Who,
     running: &Running,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let duration = Duration::from_secs_f64(arguments.seconds);
-    if !arguments.no_requests {
-        for scenario in arguments.scenarios() {
+    let duration = Duration::from_secs_f64(extent.seconds);
+    if extent.requests {
+        for scenario in extent.scenarios() {
             if contender.does(scenario.keep) {
                 report.add(scenario, who, requests::measure(stage, running, scenario, duration)?);
             }
         }
     }
-    if arguments.guests > 0 && contender.does_boots() {
+    if extent.guests > 0 && contender.does_boots() {
         report.add_storm(who, storm::run(stage, running)?);
     }
     Ok(())
