@@ -127,24 +127,36 @@ impl Report {
     /// Writes tables, figures and plots into a directory.
     pub(super) fn write(&self, directory: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(directory)?;
-        let put = |name: &str, text: String| {
+        let put = |name: &str, text: &str| {
             let path = directory.join(name);
             fs::write(&path, text).with_context(|| format!("write {}", path.display()))
         };
-        put("peers.md", format!("# Beside its peers\n\n{}{}", PREFACE, self.markdown()))?;
-        put("peers.json", self.json()?)?;
-        for (keep, name) in
-            [(Connections::PerRequest, "peers-close.svg"), (Connections::Kept, "peers-kept.svg")]
-        {
-            put(name, self.plot(keep))?;
+        let mut page = format!("# Beside its peers\n\n{PREFACE}");
+        for (what, name, plot) in self.plots() {
+            put(name, &plot)?;
+            page += &format!("![{what}]({name})\n\n");
+        }
+        put("peers.json", &self.json()?)?;
+        page += &self.markdown();
+        put("peers.md", &page)
+    }
+
+    /// What each shows, its file's name, and itself.
+    fn plots(&self) -> Vec<(&'static str, &'static str, String)> {
+        let mut plots = Vec::new();
+        if !self.requests.is_empty() {
+            let (close, kept) = (Connections::PerRequest, Connections::Kept);
+            plots.push((close.name(), "peers-close.svg", self.plot(close)));
+            plots.push((kept.name(), "peers-kept.svg", self.plot(kept)));
         }
         if !self.storms.is_empty() {
             let rows = self.storm_rows().into_iter();
             let bar = |row: StormRow| Bar { name: row.contender, value: row.storm.total_seconds };
             let all: Vec<_> = rows.map(bar).collect();
-            put("peers-storm.svg", bars("boot storm: seconds until the last guest had all", &all))?;
+            let plot = bars("boot storm: seconds until the last guest had all", &all);
+            plots.push(("boot storm", "peers-storm.svg", plot));
         }
-        Ok(())
+        plots
     }
 
     /// Requests per second for `meta_data.json` over connections, a line for each contender.
@@ -207,8 +219,9 @@ impl Report {
 
 const PREFACE: &str = "What `./x bench` measured, from guests behind a router's redirect: every \
 contender answers on the same port of the same namespace, and they take turns. Figures are medians \
-over the rounds. The load generator is one thread on the same cores.\n\n\
-![connection per request](peers-close.svg)\n\n![keep-alive](peers-kept.svg)\n\n";
+over the rounds, of answers; those of all contenders are in [peers.json](peers.json), too. The load \
+generator is one thread on the same cores. OpenStack's database is in memory, its haproxy's log goes \
+nowhere, and Keystone is stubbed; nothing else of it is, but where a row says so.\n\n";
 
 /// The middle one of what the rounds gave.
 pub(super) fn median<R, T>(rounds: &[R], of: impl Fn(&R) -> T) -> T
