@@ -17,6 +17,8 @@ use anyhow::Context;
 /// Threads that wait for a connection, for each core: a few, since each also waits for a guest's
 /// request once it has accepted.
 const THREADS_PER_CORE: usize = 4;
+/// Connections that wait to be accepted: as many as of the others.
+const BACKLOG: i32 = 4096;
 /// More than any request that is measured is long.
 const REQUEST_BYTES_MAX: usize = 4096;
 
@@ -45,6 +47,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let answers = Arc::new(answers);
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, arguments.port))?;
+    // Again, for a longer queue than the standard library's.
+    rustix::net::listen(&listener, BACKLOG)?;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let threads: Vec<_> = (0..cores * THREADS_PER_CORE)
         .map(|_| {
