@@ -29,7 +29,7 @@ use self::{
     contender::{Contender, Running},
     openstack::{Backing, Caching, OpenStack},
     report::{Report, Who},
-    requests::{Document, Scenario},
+    requests::{Document, FIRST_READS, Scenario},
     stage::Stage,
 };
 use crate::{load::Connections, report::described};
@@ -121,7 +121,7 @@ impl Extent {
 
     fn scenarios(&self) -> Vec<Scenario> {
         let mut scenarios = Vec::new();
-        for document in Document::ALL {
+        for document in Document::REPEATED {
             for keep in [Connections::PerRequest, Connections::Kept] {
                 for &connections in &self.connections {
                     scenarios.push(Scenario { document, keep, connections });
@@ -246,6 +246,7 @@ fn measure_one(
 ) -> anyhow::Result<()> {
     let duration = Duration::from_secs_f64(extent.seconds);
     if extent.requests {
+        report.add(FIRST_READS, who, requests::measure(stage, running, FIRST_READS, duration)?);
         for scenario in extent.scenarios() {
             if contender.does(scenario.keep) {
                 report.add(scenario, who, requests::measure(stage, running, scenario, duration)?);

@@ -1,6 +1,10 @@
 //! Requests, one after the other on each of some connections.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
 
 use serde::Serialize;
 
@@ -9,28 +13,38 @@ use super::{
     crawl::{INSTANCE_ID, META_DATA},
     stage::Stage,
 };
-use crate::load::{Connections, Load};
+use crate::{
+    load::{Connections, Load, ask, request},
+    samples::Samples,
+};
+
+/// More than a document is long.
+const ANSWER_BYTES_MAX: usize = 8 * 1024;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Document {
     MetaData,
     InstanceId,
+    /// `meta_data.json`, of every guest once: nobody can have it ready.
+    FirstMetaData,
 }
 
 impl Document {
-    pub(super) const ALL: [Self; 2] = [Self::MetaData, Self::InstanceId];
+    /// What is asked for again and again.
+    pub(super) const REPEATED: [Self; 2] = [Self::MetaData, Self::InstanceId];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::MetaData => "meta_data.json",
             Self::InstanceId => "instance-id",
+            Self::FirstMetaData => "meta_data.json, first read",
         }
     }
 
     const fn path(self) -> &'static str {
         match self {
-            Self::MetaData => META_DATA,
+            Self::MetaData | Self::FirstMetaData => META_DATA,
             Self::InstanceId => INSTANCE_ID,
         }
     }
@@ -60,6 +74,10 @@ pub(super) struct Figures {
     pub(super) failures: BTreeMap<String, u64>,
 }
 
+/// After starting a contender: each guest's first read, on a new connection each.
+pub(super) const FIRST_READS: Scenario =
+    Scenario { document: Document::FirstMetaData, keep: Connections::PerRequest, connections: 64 };
+
 /// Measures one scenario of a contender at work.
 pub(super) fn measure(
     stage: &Stage,
@@ -70,7 +88,12 @@ pub(super) fn measure(
     let Scenario { document, keep, connections } = scenario;
     let load = Load { path: document.path(), connections, keep, duration };
     let before = running.cpu()?;
-    let samples = stage.guests.run(|| load.measure())??;
+    let samples = match document {
+        Document::FirstMetaData => {
+            stage.guests.run(|| first_reads(&stage.addresses, connections))??
+        }
+        _ => stage.guests.run(|| load.measure())??,
+    };
     let after = running.cpu()?;
     #[allow(clippy::cast_precision_loss, reason = "far fewer requests than 2^52")]
     let thousands = (samples.answers() as f64 / 1000.0).max(f64::MIN_POSITIVE);
@@ -88,4 +111,36 @@ pub(super) fn measure(
         memory_kib: running.memory()?,
         failures: samples.failures().clone(),
     })
+}
+
+/// Lets every guest read once, so many at a time.
+fn first_reads(addresses: &[Ipv4Addr], at_once: usize) -> anyhow::Result<Samples> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let started = Instant::now();
+        let tasks: Vec<_> = (0..at_once)
+            .map(|first| {
+                let own: Vec<Ipv4Addr> =
+                    addresses.iter().copied().skip(first).step_by(at_once).collect();
+                tokio::spawn(read_each(own))
+            })
+            .collect();
+        let mut samples = Samples::default();
+        for task in tasks {
+            samples.absorb(task.await?);
+        }
+        samples.finish(started.elapsed());
+        Ok(samples)
+    })
+}
+
+/// Reads the document once from each address, one after the other.
+pub(super) async fn read_each(addresses: Vec<Ipv4Addr>) -> Samples {
+    let request = request(META_DATA, Connections::PerRequest);
+    let mut buffer = vec![0; ANSWER_BYTES_MAX];
+    let mut samples = Samples::default();
+    for address in addresses {
+        ask(None, Some(address), &request, &mut buffer, &mut samples).await;
+    }
+    samples
 }

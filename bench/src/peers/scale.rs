@@ -15,14 +15,11 @@ use innkeeper_lab::{Sandbox, relaunch, wait_until};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    crawl::META_DATA,
+    requests::read_each,
     stage::{END, Stage},
     usage::resident_kib,
 };
-use crate::{
-    load::{Connections, ask, request},
-    samples::Samples,
-};
+use crate::samples::Samples;
 
 /// Guests that ask: enough for a 99th percentile of first reads.
 const GUESTS: usize = 1000;
@@ -34,8 +31,6 @@ const SETTLE: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(1);
 /// For it to start.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// More than the document is long.
-const ANSWER_BYTES_MAX: usize = 8 * 1024;
 
 /// What a number of instances costs.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -110,9 +105,9 @@ fn measure(innkeeper: &Path, instances: usize) -> anyhow::Result<Scale> {
     let idle_rss_kib = resident_kib(serve.id())?;
 
     let addresses = &stage.addresses;
-    let first = stage.guests.run(|| read_each(addresses.iter().copied()))??;
+    let first = stage.guests.run(|| read(addresses.clone()))??;
     let one = addresses.first().copied().context("there are guests")?;
-    let again = stage.guests.run(|| read_each(std::iter::repeat_n(one, READS_AGAIN)))??;
+    let again = stage.guests.run(|| read(vec![one; READS_AGAIN]))??;
     serve.terminate(END)?;
     Ok(Scale {
         instances,
@@ -128,16 +123,11 @@ fn measure(innkeeper: &Path, instances: usize) -> anyhow::Result<Scale> {
     })
 }
 
-/// Reads the document once from each address, one after the other.
-fn read_each(addresses: impl Iterator<Item = Ipv4Addr>) -> anyhow::Result<Samples> {
+/// One after the other.
+fn read(addresses: Vec<Ipv4Addr>) -> anyhow::Result<Samples> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let request = request(META_DATA, Connections::PerRequest);
-    let mut buffer = vec![0; ANSWER_BYTES_MAX];
-    let mut samples = Samples::default();
     let started = Instant::now();
-    for address in addresses {
-        runtime.block_on(ask(None, Some(address), &request, &mut buffer, &mut samples));
-    }
+    let mut samples = runtime.block_on(read_each(addresses));
     samples.finish(started.elapsed());
     Ok(samples)
 }
