@@ -70,7 +70,7 @@ impl Contender {
     /// Starts it and waits until the guests are answered.
     pub(super) fn start(self, stage: &Stage) -> anyhow::Result<Running> {
         forget_logs(stage)?;
-        let one = |name, process| Ok(vec![Component { name, process }]);
+        let one = |name, process| Ok(vec![Component::new(name, process)]);
         let components: anyhow::Result<_> = match self {
             Self::OneProcess => one("serve", stage.world.serve()?),
             Self::ThreeProcesses => {
@@ -81,7 +81,7 @@ impl Contender {
                     ("api", roles.api),
                     ("host", roles.host),
                 ]
-                .map(|(name, process)| Component { name, process })
+                .map(|(name, process)| Component::new(name, process))
                 .into())
             }
             Self::Nginx(from, log) => one("nginx", nginx::start(stage, from, log)?),
@@ -102,6 +102,15 @@ impl Contender {
 pub(super) struct Component {
     pub(super) name: &'static str,
     pub(super) process: Process,
+    /// Whether it does not end when asked to.
+    pub(super) by_force: bool,
+}
+
+impl Component {
+    /// One that ends when it is asked to.
+    pub(super) fn new(name: &'static str, process: Process) -> Self {
+        Self { name, process, by_force: false }
+    }
 }
 
 /// A contender at work.
@@ -131,6 +140,10 @@ impl Running {
     /// Ends it.
     pub(super) fn stop(self) -> anyhow::Result<()> {
         for mut component in self.components {
+            if component.by_force {
+                component.process.kill()?;
+                continue;
+            }
             component.process.terminate(END).with_context(|| format!("end {}", component.name))?;
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use innkeeper_lab::{Guest, World, await_link};
+use innkeeper_lab::{Guest, World, await_link, wait_for};
 
 use super::{
     crawl::BOOT,
@@ -21,6 +21,8 @@ const ROUTER: &str = "10.0.0.1";
 const GUESTS_MAC: &str = "02:00:00:00:00:02";
 /// The guests' plug in the bridge; not a tap's name, since behind a tap is one port.
 const PLUG: &str = "guests0";
+/// For the host to make what is asked of it.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a service may take to end.
 pub(super) const END: Duration = Duration::from_secs(30);
 
@@ -93,13 +95,7 @@ fn know_each_other(
     addresses: &[Ipv4Addr],
     directory: &Path,
 ) -> anyhow::Result<()> {
-    let links = ip(&["-n", namespace, "-o", "link", "show"])?;
-    let inner = links
-        .lines()
-        .filter_map(|line| line.split(": ").nth(1))
-        .map(|name| name.split('@').next().unwrap_or(name))
-        .find(|name| name.starts_with("qr-"))
-        .context("the router has no interface")?;
+    let inner = wait_for("the router's interface", PATIENCE, || inner_link(namespace))?;
     let mut batch = String::new();
     for address in addresses {
         let _ = writeln!(
@@ -110,6 +106,14 @@ fn know_each_other(
     let file = directory.join("neighbours.batch");
     fs::write(&file, batch)?;
     ip(&["-n", namespace, "-batch", &file.to_string_lossy()]).map(|_| ())
+}
+
+/// The router's link on the guests' side, as soon as the host has made it.
+fn inner_link(namespace: &str) -> Option<String> {
+    let links = ip(&["-n", namespace, "-o", "link", "show"]).ok()?;
+    let names = links.lines().filter_map(|line| line.split(": ").nth(1));
+    let mut names = names.map(|name| name.split('@').next().unwrap_or(name));
+    names.find(|name| name.starts_with("qr-")).map(str::to_owned)
 }
 
 /// Thousands of connections a second leave as many traces in the kernel; both sides forget them

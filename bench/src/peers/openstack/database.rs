@@ -61,7 +61,7 @@ pub(super) fn start(tree: &Tree) -> anyhow::Result<Component> {
         "--character-set-server=utf8mb3".to_owned(),
         "--collation-server=utf8mb3_general_ci".to_owned(),
     ];
-    let component = Component { name: "mariadb", process: program.start(words, &log("mariadb"))? };
+    let component = Component::new("mariadb", program.start(words, &log("mariadb"))?);
     let opened = await_port(PORT, PATIENCE);
     opened.with_context(|| format!("mariadbd said: {}", component.process.log()))?;
     Ok(component)

@@ -167,7 +167,7 @@ impl OpenStack {
         let Made { network, port, instance, project, .. } = &self.made;
         let program = self.tree.program(["python3", "/run/openstack/etc/rpc_stub.py"]);
         let words = [&address, GUEST_MAC, network, port, instance, project];
-        Ok(Component { name: "rpc stub", process: program.start(words, &log("rpc-stub"))? })
+        Ok(Component::new("rpc stub", program.start(words, &log("rpc-stub"))?))
     }
 
     /// Starts what answers the guest, in front of that, and has it answer once.
@@ -209,7 +209,7 @@ impl OpenStack {
         // As Neutron starts it, but in the foreground.
         let program = self.tree.program_in(&stage.namespace, ["haproxy", "-db", "-f", &file]);
         let process = program.start::<&str>([], &log("haproxy"))?;
-        Ok(Component { name: "haproxy", process })
+        Ok(Component::new("haproxy", process))
     }
 
     /// Makes the first guest known to Neutron and Nova.

@@ -35,7 +35,8 @@ impl Service {
     pub(super) fn start(self, tree: &Tree) -> anyhow::Result<Component> {
         let name = self.name();
         let process = self.program(tree).start::<&str>([], &log(name))?;
-        let component = Component { name, process };
+        let by_force = matches!(self, Self::NeutronServer);
+        let component = Component { name, process, by_force };
         if let Some(port) = self.port() {
             let opened = await_port(port, PATIENCE);
             opened.with_context(|| format!("{name} said: {}", component.process.log()))?;
@@ -69,7 +70,11 @@ impl Service {
         match self {
             Self::Epmd => tree.program(["epmd", "-address", "127.0.0.1"]),
             Self::RabbitMq => rabbitmq(tree),
-            Self::NeutronServer => tree.program(["neutron-server", "--config-file", neutron]),
+            // Its workers wait for RabbitMQ rather than end with their parent, if that is killed;
+            // the kernel ends them with the first process of their namespace.
+            Self::NeutronServer => tree
+                .program(["neutron-server", "--config-file", neutron])
+                .by_way_of("unshare", ["--pid", "--fork", "--kill-child", "--"]),
             Self::NeutronApi => {
                 let ini = format!("{DIRECTORY}/etc/neutron-uwsgi.ini");
                 tree.program(["uwsgi_python3", "--ini", &ini])
@@ -102,6 +107,8 @@ fn rabbitmq(tree: &Tree) -> Program {
     let erlang =
         "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none";
     tree.program(["/usr/lib/rabbitmq/bin/rabbitmq-server"])
+        // Its script then becomes the server, and does not stay in front of one that would outlive it.
+        .with("RUNNING_UNDER_SYSTEMD", "yes")
         .with("HOME", &home)
         .with("RABBITMQ_NODENAME", "bench@localhost")
         .with("RABBITMQ_MNESIA_BASE", &format!("{home}/mnesia"))
