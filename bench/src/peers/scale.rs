@@ -73,7 +73,11 @@ pub(super) fn measure_each(innkeeper: &Path, numbers: &[usize]) -> anyhow::Resul
     let one = |instances: &usize| {
         eprintln!("scale: {instances} instances");
         let words = ["scale-of".as_ref(), "--innkeeper".as_ref(), innkeeper.as_os_str()];
-        let mut command: Command = relaunch(&this, words);
+        let lab = relaunch(&this, words);
+        // It ends with this program, whatever ends that.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(lab.get_program()).args(lab.get_args());
+        command.envs(lab.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.args(["--instances", &instances.to_string()]);
         let output = command.output().context("start a lab")?;
         let said = String::from_utf8_lossy(&output.stderr);
