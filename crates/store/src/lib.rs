@@ -11,9 +11,13 @@
 //!   [`Topology`](innkeeper_model::Topology), a [`DhcpBinding`](innkeeper_model::DhcpBinding) or a
 //!   [`PluggedPort`](innkeeper_model::PluggedPort) shows;
 //! * an acknowledged write is on the disk.
+//!
+//! What guests ask for is kept in memory, and used again only where it is certain that it is what
+//! the database says now: see `kept` and `moment`.
 
 mod addresses;
 mod attachment;
+mod bounded;
 mod change;
 mod clock;
 mod column;
@@ -32,11 +36,13 @@ mod import;
 mod instance;
 mod instance_create;
 mod instance_row;
+mod kept;
 mod key_pair;
 mod lookup;
 mod metadata_holder;
 mod metadata_provider;
 mod migration;
+mod moment;
 mod network;
 mod network_info;
 mod plugged_ports;
@@ -53,6 +59,8 @@ mod topology;
 mod tried;
 mod worker;
 
+pub use bounded::Bounded;
 pub use error::StoreError;
+pub use kept::KeptRecord;
 pub use metadata_provider::ProviderLookup;
-pub use store::{Store, StoreLocation};
+pub use store::{CACHE_BYTES_DEFAULT, Store, StoreLocation};

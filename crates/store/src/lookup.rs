@@ -18,12 +18,24 @@ impl Store {
     ///
     /// A router's scope is the subnets attached to it; nothing outside the scope is ever looked at,
     /// and a scope that does not exist or is empty finds nobody.
+    ///
+    /// Who was found before is found without reading if nothing was committed since. Who was not
+    /// found is looked for each time: anybody can invent addresses.
     pub async fn port_owner(
         &self,
         origin: &Origin,
     ) -> Result<Result<PortOwner, LookupRefusal>, StoreError> {
-        let origin = origin.clone();
-        self.read(move |connection| look_up(connection, &origin)).await
+        // Before anything is read: what is read then is as of now or later.
+        let now = self.kept().now();
+        if let Some(owner) = self.kept().owner(origin, now) {
+            return Ok(Ok(owner));
+        }
+        let asked = origin.clone();
+        let found = self.read(move |connection| look_up(connection, &asked)).await?;
+        if let (Ok(owner), Some(now)) = (&found, now) {
+            self.kept().keep_owner(origin, owner, now);
+        }
+        Ok(found)
     }
 
     /// The machine that has an address, on whatever network; ports without a machine do not count.

@@ -13,7 +13,9 @@ use crate::{
     StoreError,
     change::Change,
     connection::{open_error, open_file, open_memory, retry_while_locked},
+    kept::Kept,
     migration,
+    moment::{Moments, WalIndex},
     tried::Tried,
     worker::Workers,
 };
@@ -21,6 +23,9 @@ use crate::{
 /// Connections that read at the same time. Reads seldom wait for a disk, so a few are as good as
 /// many.
 const READERS: usize = 4;
+
+/// Bytes of what was read that are kept in memory where nobody says how many.
+pub const CACHE_BYTES_DEFAULT: usize = 32 * 1024 * 1024;
 
 /// Where the database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +48,7 @@ struct Threads {
     /// `None`: reads go to the writer's connection, which alone can see a database in memory.
     readers: Option<Workers>,
     commits: Arc<AtomicU64>,
+    kept: Kept,
 }
 
 impl fmt::Debug for Store {
@@ -54,8 +60,17 @@ impl fmt::Debug for Store {
 impl Store {
     /// Opens the database, makes it if it does not exist, and brings its schema up to date.
     pub async fn open(location: &StoreLocation) -> Result<Self, StoreError> {
+        Self::open_with_cache(location, CACHE_BYTES_DEFAULT).await
+    }
+
+    /// As [`Store::open`], keeping up to `cache_bytes` of what guests ask for in memory.
+    pub async fn open_with_cache(
+        location: &StoreLocation,
+        cache_bytes: usize,
+    ) -> Result<Self, StoreError> {
         let location = location.clone();
-        let opened = tokio::task::spawn_blocking(move || open_threads(&location)).await;
+        let opened =
+            tokio::task::spawn_blocking(move || open_threads(&location, cache_bytes)).await;
         match opened {
             Ok(threads) => Ok(Self { threads: Arc::new(threads?) }),
             Err(e) => Err(StoreError::internal(format!("opening panicked: {e}"))),
@@ -86,6 +101,10 @@ impl Store {
             }
         });
         let _ = joined.await;
+    }
+
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.threads.kept
     }
 
     /// Runs `work` on one snapshot of the database.
@@ -125,19 +144,30 @@ impl Store {
     }
 }
 
-fn open_threads(location: &StoreLocation) -> Result<Threads, StoreError> {
+fn open_threads(location: &StoreLocation, cache_bytes: usize) -> Result<Threads, StoreError> {
     let StoreLocation::File(path) = location else {
         let mut only = open_memory()?;
         migration::migrate(&mut only)?;
-        let writer = Workers::start("store", vec![only])?;
-        return Ok(Threads { writer, readers: None, commits: Arc::default() });
+        let writer = Workers::start("store", vec![only], None)?;
+        let commits = Arc::<AtomicU64>::default();
+        let kept = Kept::new(Moments::Memory(Arc::clone(&commits)), cache_bytes);
+        return Ok(Threads { writer, readers: None, commits, kept });
     };
     let mut writer = open_file(path)?;
     migration::migrate(&mut writer).map_err(|fault| open_error(path, fault))?;
     let readers = (0..READERS).map(|_| open_file(path)).collect::<Result<Vec<_>, _>>()?;
+    let index = WalIndex::open(path)
+        .inspect_err(|error| {
+            tracing::warn!(
+                path = %path.display(), %error,
+                "the index of the database's log cannot be read: each request reads the database"
+            );
+        })
+        .ok();
     Ok(Threads {
-        writer: Workers::start("store-write", vec![writer])?,
-        readers: Some(Workers::start("store-read", readers)?),
+        writer: Workers::start("store-write", vec![writer], index.as_ref())?,
+        readers: Some(Workers::start("store-read", readers, index.as_ref())?),
         commits: Arc::default(),
+        kept: Kept::new(index.map_or(Moments::Unknown, Moments::File), cache_bytes),
     })
 }

@@ -12,7 +12,7 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use crate::StoreError;
+use crate::{StoreError, moment::WalIndex};
 
 /// Jobs that may wait; beyond that callers are told to come again, so that memory stays bounded.
 const QUEUE_MAX: usize = 4096;
@@ -26,16 +26,24 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    /// Starts one thread per connection.
-    pub(crate) fn start(name: &str, connections: Vec<Connection>) -> Result<Self, StoreError> {
+    /// Starts one thread per connection. Each keeps `kept_open` open until its connection is closed.
+    pub(crate) fn start(
+        name: &str,
+        connections: Vec<Connection>,
+        kept_open: Option<&Arc<WalIndex>>,
+    ) -> Result<Self, StoreError> {
         let (queue, jobs) = sync_channel(QUEUE_MAX);
         let jobs = Arc::new(Mutex::new(jobs));
         let mut threads = Vec::with_capacity(connections.len());
         for (index, connection) in connections.into_iter().enumerate() {
             let jobs = Arc::clone(&jobs);
+            let kept_open = kept_open.cloned();
             let thread = thread::Builder::new()
                 .name(format!("{name}-{index}"))
-                .spawn(move || work(connection, &jobs))
+                .spawn(move || {
+                    work(connection, &jobs);
+                    drop(kept_open);
+                })
                 .map_err(|e| StoreError::unavailable(format!("cannot start a thread: {e}")))?;
             threads.push(thread);
         }
@@ -96,7 +104,7 @@ mod tests {
 
     fn one() -> Workers {
         let connection = Connection::open_in_memory().expect("memory");
-        Workers::start("test", vec![connection]).expect("a thread")
+        Workers::start("test", vec![connection], None).expect("a thread")
     }
 
     #[tokio::test]

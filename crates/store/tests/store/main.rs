@@ -4,6 +4,7 @@
 
 mod allocation;
 mod config_drives;
+mod current;
 mod deletion;
 mod files;
 mod generation;
