@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use innkeeper_documents::{Directory, File, MediaType};
+use innkeeper_documents::{Directory, MediaType, Rendered};
 use innkeeper_wire::{GuestResponse, Reason};
 use serde::Serialize;
 
@@ -18,9 +18,9 @@ pub(crate) fn directory(directory: &Directory) -> GuestResponse {
     served(MediaType::Text, directory.listing().into())
 }
 
-/// What a document is to its reader.
-pub(crate) fn file(file: &File<'_>, sources: &Sources) -> GuestResponse {
-    served(file.media_type(), file.render(&mut |bytes| sources.fill(bytes)))
+/// What a document or a listing is to its reader.
+pub(crate) fn rendered(rendered: &Rendered, sources: &Sources) -> GuestResponse {
+    served(rendered.media_type(), rendered.bytes(&mut |bytes| sources.fill(bytes)))
 }
 
 /// Why somebody is not answered, in Nova's words.

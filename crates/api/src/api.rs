@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 use http::Method;
 use innkeeper_documents::{Entry, GuestTree};
 use innkeeper_model::{GuestRecord, Identity};
-use innkeeper_store::Store;
+use innkeeper_store::{CACHE_BYTES_DEFAULT, KeptRecord, Store};
 use innkeeper_vendor_data::{Answers, CurrentSettings};
 use innkeeper_wire::{
     GuestRequest, GuestResponse, Hop, NextHop, Reason, limits::API_HOLD, metrics::HopMetrics,
@@ -17,7 +17,9 @@ use crate::{
     Sources, addresses,
     answer::{self, Refusal},
     asker::Asker,
-    holding, password,
+    holding,
+    kept_answers::{KeptAnswers, Question},
+    password,
 };
 
 /// What Nova says to every method on a password but two.
@@ -25,25 +27,33 @@ const PASSWORD_METHODS: &str = "GET and POST only are supported.";
 
 /// Answers machines with their own documents.
 ///
-/// It reads the database for every request: an answer is never older than the last acknowledged
-/// change, and who owns a machine is checked each time.
+/// It has the store say what is so for every request: an answer is never older than the last
+/// acknowledged change, and who owns a machine is checked each time. What was rendered for a record
+/// is rendered again only when it is another.
 #[derive(Debug)]
 pub struct Api {
     store: Store,
     settings: Arc<CurrentSettings>,
     sources: Sources,
     metrics: HopMetrics,
+    kept: KeptAnswers,
 }
 
 impl Api {
     /// Serves the machines of `store`, and counts in `metrics` whoever asks, by whatever way.
-    pub const fn new(
+    pub fn new(
         store: Store,
         settings: Arc<CurrentSettings>,
         sources: Sources,
         metrics: HopMetrics,
     ) -> Self {
-        Self { store, settings, sources, metrics }
+        Self { store, settings, sources, metrics, kept: KeptAnswers::new(CACHE_BYTES_DEFAULT) }
+    }
+
+    /// The same, keeping up to `bytes_max` bytes of what it rendered in memory.
+    #[must_use]
+    pub fn with_cache(self, bytes_max: usize) -> Self {
+        Self { kept: KeptAnswers::new(bytes_max), ..self }
     }
 
     pub(crate) const fn metrics(&self) -> &HopMetrics {
@@ -80,8 +90,8 @@ impl Api {
 
     /// The record of whoever asks, once it is certain that it is theirs. Read until that succeeds
     /// or `deadline` is there.
-    async fn record_of(&self, who: &Asker, deadline: Instant) -> Result<GuestRecord, Reason> {
-        let read = || self.store.guest_record(who.instance);
+    async fn record_of(&self, who: &Asker, deadline: Instant) -> Result<Arc<KeptRecord>, Reason> {
+        let read = || self.store.current_record(who.instance);
         let record = holding::read(deadline, &who.instance, read).await?;
         let record = record.ok_or(Reason::UnknownInstance)?;
         if who.project.as_ref().is_some_and(|project| *project != record.instance.project_id) {
@@ -99,36 +109,51 @@ impl Api {
     async fn document(
         &self,
         request: &GuestRequest<Asker>,
-        record: &GuestRecord,
+        record: &KeptRecord,
         deadline: Instant,
     ) -> Result<GuestResponse, Refusal> {
         let settings = self.settings.now();
-        let tree = GuestTree::new(record, &settings, self.sources.today())
-            .asked_from(request.who.shown_address.as_deref());
+        let today = self.sources.today();
+        let question = Question::of(request, record, &settings, today);
+        if let Some(question) = &question
+            && let Some(kept) = self.kept.find(question)
+        {
+            return Ok(answer::rendered(&kept, &self.sources));
+        }
+        let tree =
+            GuestTree::new(record, &settings, today).asked_from(request.who.shown_address.as_ref());
         // What is not UTF-8 names nothing of ours.
         let path = percent_decode_str(request.target.path()).decode_utf8();
         let path = path.ok().ok_or(Reason::NoSuchPath)?;
         let answers;
         let mut entry = tree.get(&path).ok_or(Reason::NoSuchPath)?;
+        let mut may_keep = true;
         if let Entry::File(file) = &entry
             && file.needs_dynamic_vendor_data()
         {
+            may_keep = false;
             answers = self.answers_about(record, deadline).await?;
             let tree = tree.clone().with_dynamic_vendor_data(&answers);
             entry = tree.get(&path).ok_or(Reason::NoSuchPath)?;
         }
-        match entry {
-            Entry::Directory(directory) => Ok(answer::directory(&directory)),
-            // Every method reads every document, but for the password.
-            Entry::File(file) if file.is_password() && request.method != Method::GET => {
-                if request.method != Method::POST {
-                    return Err(Refusal::explained(Reason::BadRequest, PASSWORD_METHODS));
-                }
-                password::post(&self.store, record, &request.body, deadline).await?;
-                Ok(answer::password_kept())
+        // Every method reads every document, but for the password.
+        if let Entry::File(file) = &entry
+            && file.is_password()
+            && request.method != Method::GET
+        {
+            if request.method != Method::POST {
+                return Err(Refusal::explained(Reason::BadRequest, PASSWORD_METHODS));
             }
-            Entry::File(file) => Ok(answer::file(&file, &self.sources)),
+            password::post(&self.store, record, &request.body, deadline).await?;
+            return Ok(answer::password_kept());
         }
+        let rendered = entry.rendered();
+        if let Some(question) = question
+            && may_keep
+        {
+            self.kept.keep(question, &rendered);
+        }
+        Ok(answer::rendered(&rendered, &self.sources))
     }
 
     async fn answers_about(

@@ -15,7 +15,11 @@ use innkeeper_wire::{
 };
 use tokio::time::Instant;
 
-use crate::{answer::Refusal, asker::Asker, holding};
+use crate::{
+    answer::Refusal,
+    asker::{Asker, ShownAddress},
+    holding,
+};
 
 /// How the API tells who asks: Nova's `service_metadata_proxy`, true or false.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +52,7 @@ impl Identification {
                     let mut asker = Asker::from(decode_identity(headers, secret)?);
                     // An agent that vouches for nothing may send a list; Nova shows it as it is.
                     if asker.vouched_port.is_none() {
-                        asker.shown_address = decode_forwarded_for(headers);
+                        asker.shown_address = decode_forwarded_for(headers).map(ShownAddress::Text);
                     }
                     Ok(asker)
                 }

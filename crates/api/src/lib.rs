@@ -11,6 +11,7 @@ mod asker;
 mod edge;
 mod holding;
 mod identification;
+mod kept_answers;
 mod password;
 mod sources;
 

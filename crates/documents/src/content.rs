@@ -2,17 +2,13 @@
 
 use std::{borrow::Cow, fmt};
 
-use base64::Engine as _;
 use bytes::Bytes;
 use innkeeper_model::{GuestRecord, Vif};
 
 use crate::{
-    GuestTree, OpenStackVersion, Settings, VendorDataProvider, injected_network, json, meta_data,
-    network_data, vendor_data::VendorData2,
+    GuestTree, OpenStackVersion, Rendered, Settings, VendorDataProvider, injected_network, json,
+    meta_data, network_data, vendor_data::VendorData2,
 };
-
-/// Random bytes in `random_seed`: what Nova gives.
-const RANDOM_SEED_BYTES: usize = 512;
 
 /// Fills a buffer with random bytes. Called only where a document shows some.
 pub type Entropy<'e> = dyn FnMut(&mut [u8]) + 'e;
@@ -76,7 +72,12 @@ impl<'a> File<'a> {
 
     /// The document's bytes.
     pub fn render(&self, entropy: &mut Entropy<'_>) -> Bytes {
-        match &self.content {
+        self.rendered().bytes(entropy)
+    }
+
+    /// The document, to be read more than once.
+    pub(crate) fn rendered(&self) -> Rendered {
+        let bytes = match &self.content {
             Content::Ready(text) => Bytes::copy_from_slice(text.as_bytes()),
             Content::UserData(record) => {
                 let user_data = record.instance.user_data.as_ref();
@@ -84,10 +85,12 @@ impl<'a> File<'a> {
             }
             Content::Password(record) => Bytes::copy_from_slice(record.password.as_bytes()),
             Content::MetaData(record, settings, version) => {
-                let seed =
-                    meta_data::has_random_seed(*version).then(|| random_seed(entropy).into());
                 let constant = json::encode(&meta_data::Constant::new(record, settings));
-                let versioned = meta_data::Versioned::new(record, *version, seed);
+                if meta_data::has_random_seed(*version) {
+                    let (before, behind) = meta_data::around_seed(&constant, record, *version);
+                    return Rendered::with_seed(self.media_type, before, behind);
+                }
+                let versioned = meta_data::Versioned::new(record, *version, None);
                 meta_data::document(&constant, &versioned).into()
             }
             Content::NetworkData(record, settings) => {
@@ -97,7 +100,8 @@ impl<'a> File<'a> {
                 json::encode(&settings.static_vendor_data).into()
             }
             Content::VendorData2(vendor_data) => json::encode(vendor_data).into(),
-        }
+        };
+        Rendered::new(self.media_type, bytes)
     }
 
     /// Whether this is `meta_data.json`, the one document that differs from version to version and
@@ -157,11 +161,4 @@ impl fmt::Debug for File<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("File").field("media_type", &self.media_type).finish_non_exhaustive()
     }
-}
-
-/// What `random_seed` shows.
-pub(crate) fn random_seed(entropy: &mut Entropy<'_>) -> String {
-    let mut bytes = [0; RANDOM_SEED_BYTES];
-    entropy(&mut bytes);
-    base64::engine::general_purpose::STANDARD.encode(bytes)
 }

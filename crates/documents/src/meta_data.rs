@@ -129,6 +129,20 @@ pub(crate) fn document(constant: &[u8], versioned: &Versioned<'_>) -> Vec<u8> {
     [before.unwrap_or_default(), b", ", after.unwrap_or_default()].concat()
 }
 
+/// The document of a version that [shows random bytes](has_random_seed), as far as to where they are
+/// shown, and what is behind. They come first in the second part.
+pub(crate) fn around_seed(
+    constant: &[u8],
+    record: &GuestRecord,
+    version: OpenStackVersion,
+) -> (Vec<u8>, Vec<u8>) {
+    let without = document(constant, &Versioned::new(record, version, Some("".into())));
+    let opening = br#", "random_seed": ""#;
+    let (before, behind) = without.split_at(constant.len().saturating_sub(1) + opening.len());
+    debug_assert!(before.ends_with(opening), "the random bytes come first in the second part");
+    (before.to_vec(), behind.to_vec())
+}
+
 /// Whether the document of `version` shows random bytes.
 pub(crate) fn has_random_seed(version: OpenStackVersion) -> bool {
     version >= OpenStackVersion::V2013_04_04

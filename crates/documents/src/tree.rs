@@ -2,7 +2,7 @@
 
 use innkeeper_model::{GuestRecord, path};
 
-use crate::{CivilDate, File, Settings, ec2, openstack};
+use crate::{CivilDate, File, MediaType, Rendered, Settings, ec2, openstack};
 
 /// Every document of one machine, by path.
 #[derive(Debug, Clone)]
@@ -64,6 +64,18 @@ pub enum Entry<'a> {
     Directory(Directory),
     /// Something to render.
     File(File<'a>),
+}
+
+impl Entry<'_> {
+    /// What guests read of it, to be read more than once.
+    pub fn rendered(&self) -> Rendered {
+        match self {
+            Self::Directory(directory) => {
+                Rendered::new(MediaType::Text, directory.listing().into())
+            }
+            Self::File(file) => file.rendered(),
+        }
+    }
 }
 
 /// The children of a path, in the order of its listing.

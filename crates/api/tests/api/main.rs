@@ -5,6 +5,7 @@
 mod harness;
 mod identification;
 mod identity;
+mod kept;
 mod password;
 mod recorded;
 mod vendor_data;
