@@ -13,8 +13,8 @@ use super::{
     config_drive::{SkippedVersions, VfatMib},
     lease::LeaseSeconds,
     value::{
-        ApiKind, ControlAddress, IdentificationMode, LogFilter, LogFormat, Name, SecretFile,
-        ServiceUrl, Threads,
+        ApiKind, CacheMib, ControlAddress, IdentificationMode, LogFilter, LogFormat, Name,
+        SecretFile, ServiceUrl, Threads,
     },
     vendor_data::{Lifetime, Patience, VendorDataTargets},
 };
@@ -104,6 +104,9 @@ configuration! {
         /// With `identification` = `address`: takes the address from X-Forwarded-For, so that
         /// whoever reaches the API can pass for every machine.
         trust_forwarded_for: bool = "false";
+        /// How many MiB of what guests read are kept in memory, to be served again as long as nothing
+        /// changes; 0: each request reads the database.
+        cache_mib: CacheMib = "64";
         /// Where vendor data comes from, in order: `StaticJSON`, the file; `DynamicJSON`, services.
         vendordata_providers: Vec<VendorDataProvider> = "StaticJSON";
         /// The JSON file that every machine is served as vendor data; not set: {}.

@@ -117,6 +117,30 @@ impl Value for Threads {
     }
 }
 
+/// An amount of memory in MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CacheMib(usize);
+
+impl CacheMib {
+    /// More than the documents of ten million machines; a typing error should not take all memory.
+    const MAX: usize = 65_536;
+
+    /// The amount in bytes.
+    pub(crate) const fn bytes(self) -> usize {
+        self.0 * 1024 * 1024
+    }
+}
+
+impl Value for CacheMib {
+    const FORM: Form = Form::Number;
+    const EXPECTED: &'static str = "a number of MiB from 0 to 65536";
+    const NAME: &'static str = "MIB";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|mib| *mib <= Self::MAX).map(Self)
+    }
+}
+
 impl Value for StoreLocation {
     const FORM: Form = Form::Text;
     const EXPECTED: &'static str = "the path of the database file, or :memory:";

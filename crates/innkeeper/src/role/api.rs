@@ -42,7 +42,9 @@ impl Backend {
         registry: &mut Registry,
         tasks: &mut Tasks,
     ) -> anyhow::Result<Self> {
-        let store = Store::open(&config.store.path).await?;
+        // What is rendered takes about as much as what it is rendered from.
+        let cache_bytes = config.api.cache_mib.bytes() / 2;
+        let store = Store::open_with_cache(&config.store.path, cache_bytes).await?;
         let closing = store.clone();
         tasks.finally(async move { closing.close().await });
         let settings = Settings {
@@ -54,7 +56,8 @@ impl Backend {
         let metrics = HopMetrics::register(registry, Hop::Api);
         let settings = CurrentSettings::fixed(settings);
         let settings = Arc::new(settings.with_vendor_data(vendor_data::open(&config.api)?));
-        let api = Api::new(store.clone(), Arc::clone(&settings), Sources::system(), metrics);
+        let api = Api::new(store.clone(), Arc::clone(&settings), Sources::system(), metrics)
+            .with_cache(cache_bytes);
         Ok(Self { store, api: Arc::new(api), settings })
     }
 }
