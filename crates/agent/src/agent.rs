@@ -71,7 +71,7 @@ impl<N: NextHop<Identity>> Agent<N> {
             // The address went to another machine between lookup and answer. The API refused
             // before it did anything, so asking again is safe, whatever was asked.
             Ok(stale) if stale.reason == Reason::StaleAddress => {
-                self.ask(&request, resource, deadline).await
+                Box::pin(self.ask(&request, resource, deadline)).await
             }
             first => first,
         };
@@ -98,7 +98,14 @@ impl<N: NextHop<Identity>> Agent<N> {
         resource: Resource,
         deadline: Instant,
     ) -> Result<GuestResponse, Reason> {
-        let owner = self.find(&request.who, deadline).await?;
+        let owner = match self.view.known(&request.who) {
+            Some(owner) => {
+                self.note_present();
+                owner
+            }
+            // On the heap: what all requests carry along is small without it.
+            None => Box::pin(self.find(&request.who, deadline)).await?,
+        };
         let identity = Identity {
             instance: owner.instance,
             project: owner.project,

@@ -91,9 +91,15 @@ impl Api {
     /// The record of whoever asks, once it is certain that it is theirs. Read until that succeeds
     /// or `deadline` is there.
     async fn record_of(&self, who: &Asker, deadline: Instant) -> Result<Arc<KeptRecord>, Reason> {
-        let read = || self.store.current_record(who.instance);
-        let record = holding::read(deadline, &who.instance, read).await?;
-        let record = record.ok_or(Reason::UnknownInstance)?;
+        let record = match self.store.kept_record(who.instance) {
+            Some(record) => record,
+            // On the heap: what all requests carry along is small without it.
+            None => {
+                let read = || self.store.current_record(who.instance);
+                let record = Box::pin(holding::read(deadline, &who.instance, read)).await?;
+                record.ok_or(Reason::UnknownInstance)?
+            }
+        };
         if who.project.as_ref().is_some_and(|project| *project != record.instance.project_id) {
             return Err(Reason::TenantMismatch);
         }
@@ -132,7 +138,7 @@ impl Api {
             && file.needs_dynamic_vendor_data()
         {
             may_keep = false;
-            answers = self.answers_about(record, deadline).await?;
+            answers = Box::pin(self.answers_about(record, deadline)).await?;
             let tree = tree.clone().with_dynamic_vendor_data(&answers);
             entry = tree.get(&path).ok_or(Reason::NoSuchPath)?;
         }
@@ -144,7 +150,7 @@ impl Api {
             if request.method != Method::POST {
                 return Err(Refusal::explained(Reason::BadRequest, PASSWORD_METHODS));
             }
-            password::post(&self.store, record, &request.body, deadline).await?;
+            Box::pin(password::post(&self.store, record, &request.body, deadline)).await?;
             return Ok(answer::password_kept());
         }
         let rendered = entry.rendered();

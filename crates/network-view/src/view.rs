@@ -23,6 +23,14 @@ pub enum NetworkView {
 }
 
 impl NetworkView {
+    /// Whose port the origin's address is, if that is certain without asking anybody.
+    pub fn known(&self, origin: &Origin) -> Option<PortOwner> {
+        match self {
+            Self::Store(store) => store.kept_owner(origin),
+            Self::Control(_) => None,
+        }
+    }
+
     /// Whose port the origin's address is: one port of one machine, or nobody.
     pub async fn lookup(&self, origin: &Origin) -> Result<PortOwner, LookupError> {
         match self {

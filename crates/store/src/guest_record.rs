@@ -22,6 +22,13 @@ impl Store {
         self.read(move |connection| read(connection, id)).await
     }
 
+    /// The record of one instance, if it is known without reading that it is the current one: see
+    /// [`Store::current_record`].
+    pub fn kept_record(&self, id: InstanceId) -> Option<Arc<KeptRecord>> {
+        let (record, is_current) = self.kept().record(&id, self.kept().now());
+        record.filter(|_| is_current)
+    }
+
     /// As [`Store::guest_record`], but as long as nothing changed that the record shows, it is the
     /// same one: what was made of it may be used again.
     ///

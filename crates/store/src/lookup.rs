@@ -25,17 +25,22 @@ impl Store {
         &self,
         origin: &Origin,
     ) -> Result<Result<PortOwner, LookupRefusal>, StoreError> {
-        // Before anything is read: what is read then is as of now or later.
-        let now = self.kept().now();
-        if let Some(owner) = self.kept().owner(origin, now) {
+        if let Some(owner) = self.kept_owner(origin) {
             return Ok(Ok(owner));
         }
+        // Before anything is read: what is read then is as of now or later.
+        let now = self.kept().now();
         let asked = origin.clone();
         let found = self.read(move |connection| look_up(connection, &asked)).await?;
         if let (Ok(owner), Some(now)) = (&found, now) {
             self.kept().keep_owner(origin, owner, now);
         }
         Ok(found)
+    }
+
+    /// The machine behind an origin, if that is known without reading: see [`Store::port_owner`].
+    pub fn kept_owner(&self, origin: &Origin) -> Option<PortOwner> {
+        self.kept().owner(origin, self.kept().now())
     }
 
     /// The machine that has an address, on whatever network; ports without a machine do not count.
