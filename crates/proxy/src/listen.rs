@@ -32,6 +32,11 @@ pub(crate) enum ListenAddress {
 }
 
 impl ListenAddress {
+    /// Whether no connection is ever refused for where it came to, so that this need not be asked.
+    pub(crate) const fn admits_all(self) -> bool {
+        matches!(self, Self::Wildcard(_))
+    }
+
     /// Whether a connection that came to `local` was meant for the service.
     pub(crate) fn admits(self, local: IpAddr) -> bool {
         match self {

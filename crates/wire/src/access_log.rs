@@ -59,6 +59,10 @@ struct Shortened<'a>(&'a str, usize);
 
 impl Display for Shortened<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // As nearly all are: in one piece, not in one for each character.
+        if self.0.len() <= self.1 && self.0.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return f.write_str(self.0);
+        }
         let mut chars = self.0.chars();
         for shown in chars.by_ref().take(self.1) {
             match shown {

@@ -1,10 +1,16 @@
 //! One request: its body is read within limits, a handler answers it, a panic becomes a 500.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, header, request};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use tokio::{
@@ -18,11 +24,13 @@ use crate::{
     limits::{BODY_TIMEOUT, REQUEST_BODY_BYTES_MAX},
 };
 
-/// Answers one request of `peer`, whatever happens.
+/// Answers one request of `peer`, whatever happens. Notes in `has_asked_all` that there will be no
+/// other and that nothing of this one is unread.
 pub(super) async fn answer<P, H: Handler<P>>(
     handler: &H,
     peer: &P,
     budget: &Arc<Semaphore>,
+    has_asked_all: &AtomicBool,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
@@ -35,6 +43,9 @@ pub(super) async fn answer<P, H: Handler<P>>(
         Ok(Err(reason)) => return closing(handler.refuse(peer, reason)),
         Err(_elapsed) => return closing(handler.refuse(peer, Reason::SlowRequest)),
     };
+    if is_last(&head) {
+        has_asked_all.store(true, Ordering::Relaxed);
+    }
     let answered =
         AssertUnwindSafe(async { handler.handle(peer, head, body.bytes).await }).catch_unwind();
     match answered.await {
@@ -44,6 +55,13 @@ pub(super) async fn answer<P, H: Handler<P>>(
             closing(handler.refuse(peer, Reason::Internal))
         }
     }
+}
+
+/// Whether the peer says that no request follows: it may not send anything after that (RFC 9112
+/// §9.6).
+fn is_last(head: &request::Parts) -> bool {
+    let mut said = head.headers.get_all(header::CONNECTION).iter();
+    said.any(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
 }
 
 /// A body and its share of the memory that all bodies may take.

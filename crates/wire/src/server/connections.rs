@@ -127,13 +127,13 @@ impl Connections {
         P: Send + Sync + 'static,
         H: Handler<P>,
     {
-        let asked = AtomicBool::new(false);
+        let (asked, has_asked_all) = (AtomicBool::new(false), AtomicBool::new(false));
         let service = service_fn(|request| {
             asked.store(true, Ordering::Relaxed);
-            let (handler, peer, bodies) = (&handler, &peer, &self.bodies);
-            async move { Ok::<_, Infallible>(answer(&**handler, peer, bodies, request).await) }
+            let (handler, peer, bodies, all) = (&handler, &peer, &self.bodies, &has_asked_all);
+            async move { Ok::<_, Infallible>(answer(&**handler, peer, bodies, all, request).await) }
         });
-        let io = TokioIo::new(PatientIo::new(io));
+        let io = TokioIo::new(PatientIo::new(io, &has_asked_all));
         let mut connection = pin!(protocol().serve_connection(io, service));
         let ended = tokio::select! {
             ended = &mut connection => ended,
