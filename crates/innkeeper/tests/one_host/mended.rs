@@ -105,6 +105,30 @@ fn await_served(tenant: &Plugged, bound: Duration) -> Result<(), LabError> {
     tenant.assert_knows_itself()
 }
 
+#[test]
+fn without_capabilities_it_says_which_it_needs() {
+    isolated(|| {
+        let world = world()?;
+        let bare = world.program().by_way_of("setpriv", ["--bounding-set=-all"]);
+        let log = world.directory().join("bare.log");
+        let mut serving = bare.start(["serve"], &log)?;
+        wait_until("the operator to be answered", PATIENCE, || {
+            world.program().run(["network", "list"]).is_ok()
+        })?;
+        world.program().run(["network", "create", "lan", "--subnet", "10.0.0.0/24"])?;
+        let network = world.program().json(["network", "show", "lan", "--output", "json"])?;
+        let namespace = format!("qdhcp-{}", network["id"].as_str().expect("an id"));
+        wait_until("the log to say what is needed", PATIENCE, || {
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            said.contains("the host role needs CAP_NET_ADMIN and CAP_SYS_ADMIN: run it as root")
+        })?;
+        assert!(serving.is_running(), "it ended: {}", serving.log());
+        serving.terminate(PATIENCE)?;
+        let _serving = world.serve()?;
+        wait_until("the network, with capabilities", PATIENCE, || contents(&namespace).is_ok())
+    });
+}
+
 fn assert_nothing_to_do(world: &World) -> Result<(), LabError> {
     let mut last = Value::Null;
     wait_until("a plan of nothing", PATIENCE, || {
