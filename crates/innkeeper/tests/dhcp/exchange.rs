@@ -133,6 +133,9 @@ pub(crate) fn check_applied_as(
             message: format!("{error}; it has {}", guest.ip("-4 route").unwrap_or_default()),
         })?;
     }
+    // A client that asks the moment its network is made is faster than the proxy, which looks for new
+    // namespaces four times a second.
+    lan.world.await_answer(guest)?;
     let document = guest.get(META_DATA)?.json()?;
     assert_eq!(document["uuid"], lan.machine.id, "{document}");
     Ok(())
