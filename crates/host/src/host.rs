@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -26,6 +27,7 @@ pub struct Host {
     pub(crate) guarded: watch::Sender<BTreeSet<String>>,
     pub(crate) dhcp: Dhcp,
     metadata_path: MetadataPath,
+    neighbour: Neighbour,
     pub(crate) status: Arc<Mutex<HostStatus>>,
 }
 
@@ -41,8 +43,17 @@ impl Host {
             guarded: watch::Sender::default(),
             dhcp,
             metadata_path,
+            neighbour: Neighbour::default(),
             status: Arc::default(),
         }
+    }
+
+    /// The same, which calls `tell` whenever it has changed something, before DHCP is answered in what
+    /// is new: for whoever serves guests in namespaces made here.
+    #[must_use]
+    pub fn telling(mut self, tell: impl Fn() + Send + Sync + 'static) -> Self {
+        self.neighbour.0 = Some(Arc::new(tell));
+        self
     }
 
     /// Looks at everything but taps and mends what differs from `topology`.
@@ -131,13 +142,16 @@ impl Host {
         hands: Hands,
     ) -> ReconcileReport {
         let (reconciler, topology) = (Arc::clone(&self.reconciler), Arc::clone(topology));
-        let dhcp = self.dhcp.clone();
+        let (dhcp, neighbour) = (self.dhcp.clone(), self.neighbour.clone());
         // The kernel's answers are waited for; a panic poisons nothing that a new pass would not
         // look up again.
         let pass = blocking(move || {
             let mut reconciler = lock(&reconciler);
             let mut work = reconciler.pass(&topology, depth, &guarded, hands);
             if work.mends() {
+                if let (Some(tell), false) = (&neighbour.0, work.report.changes.is_empty()) {
+                    tell();
+                }
                 dhcp.serve(reconciler.dhcp_targets(), &mut work);
             }
             (work.finish(), reconciler.progress())
@@ -229,6 +243,16 @@ impl Host {
             tracing::warn!(item = %remark.item, "{}", remark.error);
         });
         status.remarks = remarks.to_vec();
+    }
+}
+
+/// Whom to tell of changes.
+#[derive(Clone, Default)]
+struct Neighbour(Option<Arc<dyn Fn() + Send + Sync>>);
+
+impl fmt::Debug for Neighbour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Neighbour").field(&self.0.is_some()).finish()
     }
 }
 

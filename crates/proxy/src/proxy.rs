@@ -32,7 +32,7 @@ use crate::{
     namespace::Namespace,
     service::{self, Service},
     status::{self, Troubles},
-    watcher::{Event, Watcher},
+    watcher::{Event, Hurry, Watcher},
 };
 
 /// The proxy role: serves guests in every namespace that has a name, and asks the next hop.
@@ -42,6 +42,7 @@ pub struct Proxy<N> {
     service: Arc<Service<N>>,
     namespaces: Arc<AtomicUsize>,
     troubles: Troubles,
+    hurry: Arc<Hurry>,
 }
 
 impl<N: NextHop<Origin>> Proxy<N> {
@@ -60,7 +61,7 @@ impl<N: NextHop<Origin>> Proxy<N> {
             identifier: Identifier::default(),
             misdirected: service::register(registry),
         });
-        Self { config, service, namespaces, troubles }
+        Self { config, service, namespaces, troubles, hurry: Arc::default() }
     }
 
     /// Serves until `stop` is cancelled, then finishes what guests have begun to ask, up to the
@@ -69,10 +70,10 @@ impl<N: NextHop<Origin>> Proxy<N> {
         let (events, received) = unbounded_channel();
         let troubles = self.troubles.clone();
         let watcher = Watcher::new(&self.config, events, troubles, Handle::current());
-        let watched = stop.clone();
+        let (watched, hurry) = (stop.clone(), Arc::clone(&self.hurry));
         let watching = thread::Builder::new()
             .name("proxy-watch".to_owned())
-            .spawn(move || watcher.run(&watched))
+            .spawn(move || watcher.run(&watched, &hurry))
             .map_err(ListenError::Thread)?;
         let listeners = TaskTracker::new();
         self.follow(received, &listeners, &stop).await;
@@ -84,6 +85,11 @@ impl<N: NextHop<Origin>> Proxy<N> {
         listeners.wait().await;
         self.service.connections.drain(DRAIN).await;
         Ok(())
+    }
+
+    /// Looks for namespaces at once: call it when one was made.
+    pub fn look_now(&self) {
+        self.hurry.ask();
     }
 
     /// How the role fares.

@@ -7,7 +7,11 @@ use std::{
     collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
-    thread,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, Thread},
     time::{Duration, Instant},
 };
 
@@ -66,6 +70,27 @@ pub(crate) struct Watcher {
     scans: u64,
 }
 
+/// Has the directory read at once: whoever makes a namespace in the same process need not let its
+/// guests wait for the next look.
+#[derive(Debug, Default)]
+pub(crate) struct Hurry {
+    thread: OnceLock<Thread>,
+    asked: AtomicBool,
+}
+
+impl Hurry {
+    pub(crate) fn ask(&self) {
+        self.asked.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    fn take(&self) -> bool {
+        self.asked.swap(false, Ordering::Acquire)
+    }
+}
+
 /// A name that may be served.
 #[derive(Debug)]
 struct Known {
@@ -95,11 +120,12 @@ impl Watcher {
     }
 
     /// Watches until `stop`; unpark the thread to be heard at once.
-    pub(crate) fn run(mut self, stop: &CancellationToken) {
+    pub(crate) fn run(mut self, stop: &CancellationToken, hurry: &Hurry) {
+        hurry.thread.get_or_init(thread::current);
         while !stop.is_cancelled() {
             let start = Instant::now();
             self.scan(start);
-            while !stop.is_cancelled() && start.elapsed() < SCAN_PAUSE {
+            while !stop.is_cancelled() && !hurry.take() && start.elapsed() < SCAN_PAUSE {
                 thread::park_timeout(SCAN_PAUSE.saturating_sub(start.elapsed()));
             }
         }

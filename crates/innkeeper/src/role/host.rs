@@ -16,25 +16,29 @@ pub(super) fn start(config: &Config, tasks: &mut Tasks) -> anyhow::Result<()> {
     let keys = &config.host;
     let view = view::of(&keys.control, keys.control_token_file.as_ref())?;
     let mut registry = Registry::default();
-    bring_up(config, config.dhcp.domain.as_ref(), view, &mut registry, tasks)?;
+    let host = of(config, config.dhcp.domain.as_ref());
+    bring_up(host, view, &mut registry, tasks)?;
     let health = Health::of_process();
     metrics::serve(keys.metrics_listen, "host.metrics_listen", registry, health, tasks)
 }
 
-/// Keeps this machine as `view` wants it. Guests are told of `domain`.
+/// The role as configured. Guests are told of `domain`.
+pub(super) fn of(config: &Config, domain: Option<&Name>) -> Host {
+    let dhcp = config.dhcp.enabled.then(|| DhcpSettings {
+        lease_seconds: config.dhcp.lease_seconds.number(),
+        domain: domain.map(|domain| domain.as_str().to_owned()),
+    });
+    Host::new(HostConfig { dhcp, ..without_dhcp(config) })
+}
+
+/// Keeps this machine as `view` wants it.
 pub(super) fn bring_up(
-    config: &Config,
-    domain: Option<&Name>,
+    host: Host,
     view: NetworkView,
     registry: &mut Registry,
     tasks: &mut Tasks,
 ) -> anyhow::Result<()> {
     let keeper = Keeper::claim()?;
-    let dhcp = config.dhcp.enabled.then(|| DhcpSettings {
-        lease_seconds: config.dhcp.lease_seconds.number(),
-        domain: domain.map(|domain| domain.as_str().to_owned()),
-    });
-    let host = Host::new(HostConfig { dhcp, ..of(config) });
     host_metrics::register(registry, host.clone());
     let stop = tasks.stop();
     tasks.spawn("the host", async move {
@@ -46,7 +50,7 @@ pub(super) fn bring_up(
 }
 
 /// What the role and the commands that look after it have in common.
-pub(super) fn of(config: &Config) -> HostConfig {
+pub(super) fn without_dhcp(config: &Config) -> HostConfig {
     HostConfig {
         netns_dir: config.netns.dir.clone(),
         metadata_path: config.netns.metadata_path,

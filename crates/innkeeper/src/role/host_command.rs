@@ -68,7 +68,7 @@ async fn inspect(config: &Config) -> anyhow::Result<Inspection> {
         "cannot ask which networks there are to be: is `innkeeper serve` or `innkeeper api` \
          running, and does host.control name its control API?"
     })?;
-    Ok(Host::new(host::of(config)).inspect(&topology, &view).await)
+    Ok(Host::new(host::without_dhcp(config)).inspect(&topology, &view).await)
 }
 
 /// On a machine with all roles only the socket's own key may have been set.
@@ -151,7 +151,7 @@ fn as_text(inspection: &Inspection, kept_by: Option<i32>, all: bool) -> String {
 }
 
 async fn clean_up(config: &Config, dry_run: bool) -> anyhow::Result<ExitCode> {
-    let host = Host::new(host::of(config));
+    let host = Host::new(host::without_dhcp(config));
     let report = if dry_run {
         host.plan_removal().await
     } else {

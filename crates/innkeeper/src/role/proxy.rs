@@ -29,17 +29,19 @@ pub(super) fn listen_in_namespaces<N: NextHop<Origin>>(
     next: Arc<N>,
     registry: &mut Registry,
     tasks: &mut Tasks,
-) {
+) -> Arc<Proxy<N>> {
     let proxy_config = ProxyConfig {
         netns_dir: config.netns.dir.clone(),
         metadata_port: config.netns.metadata_port.get(),
         metadata_path: config.netns.metadata_path,
         connections_max: connections_max(),
     };
-    let proxy = Proxy::new(proxy_config, next, registry);
+    let proxy = Arc::new(Proxy::new(proxy_config, next, registry));
+    let serving = Arc::clone(&proxy);
     tasks.listens(format!("the namespaces in {}", config.netns.dir.display()));
     let stop = tasks.stop();
-    tasks.spawn("the proxy", async move { Ok(proxy.run(stop).await?) });
+    tasks.spawn("the proxy", async move { Ok(serving.run(stop).await?) });
+    proxy
 }
 
 /// As many connections as the descriptors of this process allow.

@@ -34,10 +34,11 @@ pub(super) async fn start(config: &Config, tasks: &mut Tasks) -> anyhow::Result<
     let metrics = HopMetrics::register(&mut registry, Hop::Agent);
     let tokens = SessionTokens::system(session_token_key(config)?);
     let agent = Arc::new(Agent::new(view.clone(), Arc::clone(&backend.api), tokens, metrics));
-    proxy::listen_in_namespaces(config, agent, &mut registry, tasks);
+    let proxy = proxy::listen_in_namespaces(config, agent, &mut registry, tasks);
     if config.serve.host {
         let domain = config.dhcp.domain.as_ref().or(config.api.dhcp_domain.as_ref());
-        host::bring_up(config, domain, view, &mut registry, tasks)?;
+        let host = host::of(config, domain).telling(move || proxy.look_now());
+        host::bring_up(host, view, &mut registry, tasks)?;
     }
     let health = Health::of_store(backend.store, tasks);
     metrics::serve(config.serve.metrics_listen, "serve.metrics_listen", registry, health, tasks)
