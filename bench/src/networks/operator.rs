@@ -1,7 +1,10 @@
 //! Who makes networks: an operator's program at the control API, since a command for each would take
 //! longer than what is measured.
 
-use std::{ops::Range, path::Path};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use innkeeper_control_api::{Client, ControlAddress};
@@ -17,7 +20,7 @@ const PROJECT: &str = "bench";
 /// A client of the control API and the thread's runtime for it.
 #[derive(Debug)]
 pub(super) struct Operator {
-    client: Client,
+    socket: PathBuf,
     runtime: Runtime,
 }
 
@@ -32,16 +35,19 @@ impl Operator {
             description: String::new(),
         };
         runtime.block_on(client.create::<Project>(&project)).context("make a project")?;
-        Ok(Self { client, runtime })
+        Ok(Self { socket: socket.to_owned(), runtime })
     }
 
     /// Makes these networks, each isolated, with one IPv4 subnet that has DHCP; returns when the last
     /// one is acknowledged.
     pub(super) fn make_networks(&self, numbers: Range<usize>) -> anyhow::Result<Vec<NetworkId>> {
         let make = async {
+            // Of an earlier client the server may have closed connections: nothing of this runtime
+            // goes on between one call and the next.
+            let client = Client::new(ControlAddress::Unix(self.socket.clone()));
             let mut tasks = JoinSet::new();
             for first in 0..AT_ONCE {
-                let client = self.client.clone();
+                let client = client.clone();
                 let numbers: Vec<usize> = numbers.clone().skip(first).step_by(AT_ONCE).collect();
                 tasks.spawn(async move { make_each(&client, &numbers).await });
             }
