@@ -5,7 +5,7 @@ use crate::{
     netlink::{Link, LinkChange, LinkKind, OUR_GROUP},
     outside::Outside,
     plan::BridgePlan,
-    sysctl,
+    sysctl::Settings,
     work::Work,
 };
 
@@ -74,12 +74,14 @@ fn is_unfinished(bridge: &Link) -> bool {
 }
 
 fn raise(outside: &Outside, name: &str) -> Result<(), HostError> {
-    keep_host_out(name)?;
+    keep_host_out(&outside.settings, name)?;
     outside.netlink.change(&LinkChange::named(name).up())
 }
 
 /// Keeps this machine from having an address of its own in the tenants' network, by which guests
 /// could reach what listens on it.
-pub(crate) fn keep_host_out(link: &str) -> Result<bool, HostError> {
-    sysctl::set(&format!("ipv6/conf/{link}/disable_ipv6"), "1")
+///
+/// `settings` are IPv6's of the namespace that the link is in.
+pub(crate) fn keep_host_out(settings: &Settings, link: &str) -> Result<(), HostError> {
+    settings.set(&format!("conf/{link}/disable_ipv6"), "1")
 }

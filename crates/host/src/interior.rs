@@ -14,7 +14,8 @@ use crate::{
     nftables::{Rules, Table},
     outside::Outside,
     plan::{LinkPlan, NamespacePlan, NamespaceRole},
-    sysctl, veth,
+    sysctl::{Protocol, Settings},
+    veth,
     work::Work,
 };
 
@@ -55,9 +56,8 @@ pub(crate) fn mend(
     }
     // A guest's router advertisement must not become a route or an address of ours.
     if tools.settings {
-        for links in ["default", "all"] {
-            set(&format!("ipv6/conf/{links}/accept_ra"), "0", work)?;
-        }
+        let keys = [("conf/default/accept_ra", "0"), ("conf/all/accept_ra", "0")];
+        set(Protocol::Ipv6, &keys, work)?;
     }
     let rules = match plan.role {
         NamespaceRole::Router => Some(prepare_router(tools, work)?),
@@ -91,18 +91,20 @@ fn prepare_router(tools: Tools<'_>, work: &mut Work) -> Result<Option<u32>, Host
         work.change("nftables", "set the metadata rules", || tools.rules.set())?;
     }
     if tools.settings {
-        for key in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
-            set(key, "1", work)?;
-        }
         // Only the port that holds an address may answer for it.
-        set("ipv4/conf/all/arp_ignore", "1", work)?;
+        set(Protocol::Ipv4, &[("ip_forward", "1"), ("conf/all/arp_ignore", "1")], work)?;
+        set(Protocol::Ipv6, &[("conf/all/forwarding", "1")], work)?;
     }
     work.mends().then(|| rules.generation()).transpose()
 }
 
-fn set(key: &str, value: &str, work: &mut Work) -> Result<(), HostError> {
-    if sysctl::differs(key, value)? {
-        work.change(key, format!("set to {value}"), || sysctl::set(key, value).map(drop))?;
+fn set(protocol: Protocol, keys: &[(&str, &str)], work: &mut Work) -> Result<(), HostError> {
+    let settings = Settings::open(protocol)?;
+    for (key, value) in keys {
+        if settings.differs(key, value)? {
+            let item = format!("{}/{key}", protocol.name());
+            work.change(&item, format!("set to {value}"), || settings.set(key, value))?;
+        }
     }
     Ok(())
 }

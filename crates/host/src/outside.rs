@@ -8,6 +8,7 @@ use std::{
 use crate::{
     HostError,
     netlink::{Link, Netlink},
+    sysctl::{Protocol, Settings},
 };
 
 /// The machine's links as they were at the beginning of a pass, and what the pass made of them: a
@@ -15,6 +16,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Outside {
     pub(crate) netlink: Netlink,
+    /// Of IPv6.
+    pub(crate) settings: Settings,
     links: Mutex<BTreeMap<String, Link>>,
 }
 
@@ -23,7 +26,8 @@ impl Outside {
     pub(crate) fn open() -> Result<Self, HostError> {
         let netlink = Netlink::open()?;
         let links = netlink.links()?.into_iter().map(|link| (link.name.clone(), link)).collect();
-        Ok(Self { netlink, links: Mutex::new(links) })
+        let settings = Settings::open(Protocol::Ipv6)?;
+        Ok(Self { netlink, settings, links: Mutex::new(links) })
     }
 
     /// The link of this name.

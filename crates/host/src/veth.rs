@@ -98,7 +98,7 @@ pub(crate) fn plug_in(
         return Ok(());
     }
     work.change(name, mended.join(", "), || {
-        bridge::keep_host_out(name)?;
+        bridge::keep_host_out(&outside.settings, name)?;
         outside.netlink.change(&change)?;
         outside.refresh(name).map(drop)
     })

@@ -13,6 +13,7 @@ use innkeeper_model::{Port, PortId};
 use crate::{
     HostError, bridge, marks,
     netlink::{Link, LinkChange, Netlink},
+    sysctl::{Protocol, Settings},
     taps::tun::{self, TapOwner},
 };
 
@@ -52,7 +53,7 @@ impl Tap {
                 tun::create(&self.name, owner).map_err(|error| {
                     HostError::system(format_args!("make tap {}", self.name), error)
                 })?;
-                bridge::keep_host_out(&self.name)?;
+                bridge::keep_host_out(&Settings::open(Protocol::Ipv6)?, &self.name)?;
                 let mut change = LinkChange::named(&self.name).alias(&marks::tap(self.port));
                 if let Some(mtu) = mtu {
                     change = change.mtu(mtu);

@@ -175,7 +175,7 @@ fn plug_in(look: &Look, decision: &Decision, work: &mut Work) {
             continue;
         }
         let changed = work.change(name, what.join(", "), || {
-            bridge::keep_host_out(name)?;
+            bridge::keep_host_out(&look.outside.settings, name)?;
             look.outside.netlink.change(&change)
         });
         if let Err(error) = changed {
