@@ -5,33 +5,24 @@ use std::{sync::Arc, time::Duration};
 use innkeeper_model::Topology;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{sleep, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Host, HostError, host::lock, netlink::Watch, pass::Depth, source::NetworkSource};
+use crate::{
+    Host, HostError,
+    host::lock,
+    netlink::Watch,
+    pace::{Pace, SLICE, SWEEP_REST},
+    source::NetworkSource,
+};
 
 /// How long one question for a newer topology may stay open.
 const WATCH: Duration = Duration::from_secs(30);
 /// How long after a failure it is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// How long after a look at everything comes the next, though nothing is said to have changed: an
-/// event may be lost.
-const SWEEP_PAUSE_MIN: Duration = Duration::from_secs(2);
-/// Where there is so much that a look takes long, it is not taken over and over.
-const SWEEP_PAUSE_MAX: Duration = Duration::from_secs(60);
-/// How many times as long as a look took is waited for the next, so that looking at what nobody
-/// changed takes a tenth of one core at the most.
-const SWEEP_REST: u32 = 8;
-/// How long after a change in the kernel everything is looked at: what was removed is to be back
-/// within five seconds.
-const EVENT_GATHER: Duration = Duration::from_millis(50);
-/// The same, as a multiple of how long the last look took: whoever changes something all the time
-/// takes a third of one core at the most.
-const EVENT_REST: u32 = 2;
-/// Settings that the kernel tells nobody of are looked at in one of so many looks: where there are
-/// thousands of namespaces, finding them is most of the work.
-const SETTINGS_EVERY: u32 = 16;
+/// How often it is looked whether names of namespaces are gone.
+const NAMES_PAUSE: Duration = Duration::from_secs(1);
 /// How often taps are looked at although no link is said to have changed.
 const GUARD_PAUSE: Duration = Duration::from_secs(1);
 /// How long after a change of links the next look at taps comes: many change at once.
@@ -86,41 +77,52 @@ impl Host {
 
     async fn keep_networks(&self, mut newest: Newest) {
         let mut guarded = self.guarded.subscribe();
-        let kernel = watched(Watch::everything());
-        let (mut sweep_at, mut sweeps) = (Instant::now(), 0_u32);
-        let mut event_rest = EVENT_GATHER;
+        let kernel = watched(Watch::networks());
+        let mut pace = Pace::new();
+        let mut is_new = false;
         loop {
             guarded.mark_unchanged();
-            let topology = newest.borrow_and_update().clone();
-            if let Some(topology) = topology {
-                let is_time = Instant::now() >= sweep_at;
-                let told = kernel.as_ref().is_some_and(Watch::take_settings);
-                let depth = match is_time || told {
-                    true if told || sweeps.is_multiple_of(SETTINGS_EVERY) => Depth::Thorough,
-                    true => Depth::Full,
-                    false => Depth::Changed,
-                };
-                let report = self.pass(&topology, depth).await;
-                if depth != Depth::Changed {
-                    sweeps = sweeps.wrapping_add(1);
-                    let rest = report.took * SWEEP_REST;
-                    sweep_at = Instant::now() + rest.clamp(SWEEP_PAUSE_MIN, SWEEP_PAUSE_MAX);
-                    event_rest = EVENT_GATHER.max(report.took * EVENT_REST);
+            is_new |= newest.has_changed().unwrap_or(false);
+            let Some(topology) = newest.borrow_and_update().clone() else {
+                if newest.changed().await.is_err() {
+                    return;
                 }
-                let retry_at = Instant::now() + RETRY_PAUSE;
-                let next = if report.is_settled() { sweep_at } else { sweep_at.min(retry_at) };
-                tokio::select! {
-                    _ = newest.changed() => {}
-                    // Every link of the network is marked or loses its mark.
-                    _ = guarded.changed() => sweep_at = Instant::now(),
-                    () = changed(kernel.as_ref()) => {
-                        // What the topology changed is not to wait for it.
-                        let _ = timeout(event_rest, newest.changed()).await;
-                        sweep_at = Instant::now();
-                    }
-                    () = sleep_until(next) => {}
+                continue;
+            };
+            let news = kernel.as_ref().map(Watch::take).unwrap_or_default();
+            if news.everything {
+                pace.hurry();
+            }
+            let depth = pace.depth(is_new);
+            is_new = false;
+            let report = self.pass(&topology, depth, news, Some(SLICE)).await;
+            if let Some(whole) = pace.passed(depth, &report) {
+                lock(&self.status).last_pass = whole;
+            }
+            if report.unfinished {
+                // What has changed meanwhile comes first.
+                continue;
+            }
+            let next = if report.is_settled() { pace.next() } else { pace.next_after_failure() };
+            tokio::select! {
+                _ = newest.changed() => is_new = true,
+                // Every link of the network is marked or loses its mark.
+                _ = guarded.changed() => {}
+                () = changed(kernel.as_ref()) => {
+                    // What the topology changed is not to wait for it.
+                    is_new = timeout(pace.gather(), newest.changed()).await.is_ok();
                 }
-            } else if newest.changed().await.is_err() {
+                () = self.await_missing_name() => {}
+                () = sleep_until(next) => {}
+            }
+        }
+    }
+
+    /// Returns once the name of a namespace is gone that was there.
+    async fn await_missing_name(&self) {
+        loop {
+            sleep(NAMES_PAUSE).await;
+            if self.misses_a_name().await {
                 return;
             }
         }

@@ -2,6 +2,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use innkeeper_model::{MetadataPath, PluggedPort, Topology};
@@ -11,8 +12,9 @@ use crate::{
     HostConfig, HostError, HostStatus, ReconcileReport,
     dhcp_service::Dhcp,
     inspection::Inspection,
+    netlink::News,
     nftables::Nft,
-    pass::{Depth, Reconciler},
+    pass::{Depth, Reconciler, Scope},
     report::Failure,
     source::NetworkSource,
     taps::{GuardState, Guarding, Look},
@@ -61,7 +63,10 @@ impl Host {
     /// A failure of one network or router does not stop the others; it is in the report, and
     /// another pass tries again.
     pub async fn reconcile(&self, topology: &Topology) -> ReconcileReport {
-        self.pass(&Arc::new(topology.clone()), Depth::Thorough).await
+        let report =
+            self.pass(&Arc::new(topology.clone()), Depth::Thorough, News::default(), None).await;
+        lock(&self.status).last_pass = report.took;
+        report
     }
 
     /// Guards the taps that are there, once.
@@ -78,7 +83,8 @@ impl Host {
         let wanted = Arc::new(topology.clone());
         let (state, guard) = self.guard_with(&wanted, source, Hands::Look).await;
         let bridges = state.bridges.clone();
-        let mut report = self.pass_with(&wanted, Depth::Thorough, bridges, Hands::Look).await;
+        let scope = whole(Depth::Thorough, bridges);
+        let mut report = self.pass_with(&wanted, scope, Hands::Look).await;
         report.follow_with(guard);
         let inspection = Inspection::of(topology, self.metadata_path, report);
         Inspection { taps: state.taps, remarks: state.remarks, ..inspection }
@@ -113,7 +119,7 @@ impl Host {
                 report
             }
         };
-        let networks = self.pass_with(&nothing, Depth::Removal, BTreeSet::new(), hands);
+        let networks = self.pass_with(&nothing, whole(Depth::Removal, BTreeSet::new()), hands);
         report.follow_with(networks.await);
         report
     }
@@ -127,9 +133,18 @@ impl Host {
         status
     }
 
-    pub(crate) async fn pass(&self, topology: &Arc<Topology>, depth: Depth) -> ReconcileReport {
+    /// `at_most` is how long the look at everything may take; the report says whether some of it is
+    /// left for passes to come.
+    pub(crate) async fn pass(
+        &self,
+        topology: &Arc<Topology>,
+        depth: Depth,
+        news: News,
+        at_most: Option<Duration>,
+    ) -> ReconcileReport {
         let guarded = self.guarded.borrow().clone();
-        let report = self.pass_with(topology, depth, guarded, Hands::Mend).await;
+        let scope = Scope { depth, news, guarded, at_most };
+        let report = self.pass_with(topology, scope, Hands::Mend).await;
         self.record(&report, |status| &mut status.network_failures);
         report
     }
@@ -137,8 +152,7 @@ impl Host {
     async fn pass_with(
         &self,
         topology: &Arc<Topology>,
-        depth: Depth,
-        guarded: BTreeSet<String>,
+        scope: Scope,
         hands: Hands,
     ) -> ReconcileReport {
         let (reconciler, topology) = (Arc::clone(&self.reconciler), Arc::clone(topology));
@@ -147,7 +161,7 @@ impl Host {
         // look up again.
         let pass = blocking(move || {
             let mut reconciler = lock(&reconciler);
-            let mut work = reconciler.pass(&topology, depth, &guarded, hands);
+            let mut work = reconciler.pass(&topology, &scope, hands);
             if work.mends() {
                 if let (Some(tell), false) = (&neighbour.0, work.report.changes.is_empty()) {
                     tell();
@@ -162,7 +176,6 @@ impl Host {
                     let mut status = lock(&self.status);
                     status.generation = generation.or(status.generation);
                     status.namespaces = namespaces;
-                    status.last_pass = report.took;
                 }
                 report
             }
@@ -172,6 +185,12 @@ impl Host {
                 report
             }
         }
+    }
+
+    /// Whether the name of a namespace is gone that was there.
+    pub(crate) async fn misses_a_name(&self) -> bool {
+        let reconciler = Arc::clone(&self.reconciler);
+        blocking(move || lock(&reconciler).misses_a_name()).await.unwrap_or(true)
     }
 
     pub(crate) async fn guard(
@@ -244,6 +263,11 @@ impl Host {
         });
         status.remarks = remarks.to_vec();
     }
+}
+
+/// A look at everything at once.
+fn whole(depth: Depth, guarded: BTreeSet<String>) -> Scope {
+    Scope { depth, news: News::default(), guarded, at_most: None }
 }
 
 /// Whom to tell of changes.

@@ -2,7 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    os::fd::AsFd as _,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use innkeeper_model::{Topology, TopologyGeneration};
@@ -13,26 +15,41 @@ use crate::{
     inside,
     interior::{self, Tools},
     namespace::{Namespace, NamespaceId, Namespaces},
-    netlink::Link,
+    netlink::{Link, News},
     nftables::{Nft, Table, router_rules},
     outside::Outside,
     plan::{LinkPlan, NamespacePlan, NamespaceRole, Plan},
-    removal, veth,
+    removal,
+    sweep::Sweep,
+    told::Told,
+    veth,
     work::{Hands, Work},
 };
 
 /// How much a pass looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Depth {
-    /// What the topology changed, and what failed before.
+    /// What the topology changed, what failed before, and what is said to have changed.
     Changed,
-    /// Everything that the kernel tells of when it changes.
+    /// That, and everything that the kernel tells of when it changes.
     Full,
     /// Everything: somebody else may have changed it.
     Thorough,
     /// Everything, and a bridge goes from under what is plugged into it: an operator wants none of
     /// it any more.
     Removal,
+}
+
+/// What a pass is to look at.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) depth: Depth,
+    /// Where something is said to have changed.
+    pub(crate) news: News,
+    /// Bridges on which no guest can pass for another.
+    pub(crate) guarded: BTreeSet<String>,
+    /// How long the look at everything may take; what is left is for the passes after it.
+    pub(crate) at_most: Option<Duration>,
 }
 
 /// Makes passes, one at a time, and remembers what is settled.
@@ -47,6 +64,10 @@ pub(crate) struct Reconciler {
     /// Namespaces whose removal failed.
     unremoved: Vec<String>,
     generation: Option<TopologyGeneration>,
+    /// The bridges that were guarded at the last pass.
+    guarded: BTreeSet<String>,
+    /// How far a look at everything has come that is not at its end.
+    swept: Option<String>,
 }
 
 /// A namespace that is as it should be.
@@ -54,6 +75,8 @@ pub(crate) struct Reconciler {
 struct Settled {
     plan: NamespacePlan,
     id: NamespaceId,
+    /// The kernel's number for it.
+    number: Option<i32>,
 }
 
 /// The links of a namespace with their bridges, as far as those are there.
@@ -70,7 +93,15 @@ impl Reconciler {
             rules_seen: HashMap::new(),
             unremoved: Vec::new(),
             generation: None,
+            guarded: BTreeSet::new(),
+            swept: None,
         }
+    }
+
+    /// Whether the name of a namespace is gone that was there: of that the kernel tells nobody as long
+    /// as somebody has the namespace open.
+    pub(crate) fn misses_a_name(&self) -> bool {
+        !self.nameless().is_empty()
     }
 
     /// The topology brought up last, and how many of its namespaces are settled.
@@ -92,17 +123,10 @@ impl Reconciler {
         settled.collect()
     }
 
-    /// On the bridges named in `guarded` no guest can pass for another.
-    pub(crate) fn pass(
-        &mut self,
-        topology: &Topology,
-        depth: Depth,
-        guarded: &BTreeSet<String>,
-        hands: Hands,
-    ) -> Work {
+    pub(crate) fn pass(&mut self, topology: &Topology, scope: &Scope, hands: Hands) -> Work {
         let mut work = Work::new(hands);
         match Outside::open() {
-            Ok(outside) => self.pass_with(&outside, topology, depth, guarded, &mut work),
+            Ok(outside) => self.pass_with(&outside, topology, scope, &mut work),
             Err(error) => work.report.failed("netlink", &error),
         }
         self.generation = Some(topology.generation);
@@ -113,10 +137,10 @@ impl Reconciler {
         &mut self,
         outside: &Outside,
         topology: &Topology,
-        depth: Depth,
-        guarded: &BTreeSet<String>,
+        scope: &Scope,
         work: &mut Work,
     ) {
+        let depth = scope.depth;
         let mut plan = Plan::new(topology, self.config.metadata_path);
         for (who, error) in &plan.conflicts {
             work.report.failed(who, error);
@@ -131,8 +155,14 @@ impl Reconciler {
         }
         let bridges = ensure_bridges(outside, &plan, work);
         self.settled.retain(|name, settled| plan.namespaces.get(name) == Some(&settled.plan));
+        let told = self.told(&plan, scope);
+        let swept = self.swept.take();
+        let mut sweep =
+            (depth != Depth::Changed).then(|| Sweep::go_on(swept.clone(), scope.at_most));
         for (name, namespace) in std::mem::take(&mut plan.namespaces) {
-            if depth == Depth::Changed && self.settled.contains_key(&name) {
+            let is_told = told.contains(&name);
+            let is_its_turn = sweep.as_mut().is_some_and(|sweep| sweep.reaches(&name));
+            if !is_told && !is_its_turn && self.settled.contains_key(&name) {
                 continue;
             }
             let bridged: Result<Bridged<'_>, ()> = namespace
@@ -145,10 +175,14 @@ impl Reconciler {
                 self.settled.remove(&name);
                 continue;
             };
-            let settings = depth != Depth::Full;
-            match self.mend(&name, &namespace, &bridged, (outside, guarded, settings), work) {
-                Ok(Some(id)) => {
-                    self.settled.insert(name, Settled { plan: namespace, id });
+            // Of a router's settings the kernel tells; what else is set it tells nobody.
+            let is_told_of_settings = is_told && namespace.role == NamespaceRole::Router;
+            let settings = depth == Depth::Thorough || is_told_of_settings;
+            let begun = Instant::now();
+            match self.mend(&name, &namespace, &bridged, (outside, &scope.guarded, settings), work)
+            {
+                Ok(Some((id, number))) => {
+                    self.settled.insert(name, Settled { plan: namespace, id, number });
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -156,9 +190,34 @@ impl Reconciler {
                     work.report.failed(&name, &error);
                 }
             }
+            if !is_its_turn {
+                work.report.aside += begun.elapsed();
+            }
         }
+        self.swept = match sweep {
+            Some(sweep) => sweep.rest(),
+            None => swept,
+        };
+        work.report.unfinished = depth != Depth::Changed && self.swept.is_some();
+        self.guarded.clone_from(&scope.guarded);
         let alive: BTreeSet<_> = self.settled.values().map(|settled| settled.id).collect();
         self.rules_seen.retain(|id, _| alive.contains(id));
+    }
+
+    /// The namespaces that there is a reason to look at.
+    fn told(&self, plan: &Plan, scope: &Scope) -> BTreeSet<String> {
+        let told = Told::new(&scope.news, &self.guarded, &scope.guarded);
+        let inside = self.settled.iter().filter(|(_, settled)| told.inside(settled.number));
+        let names = inside.map(|(name, _)| name).chain(told.outside(&plan.namespaces));
+        names.cloned().chain(self.nameless()).collect()
+    }
+
+    /// Settled namespaces whose names are gone.
+    fn nameless(&self) -> Vec<String> {
+        // Why names cannot be listed is said where all are wanted.
+        let Ok(names) = self.namespaces.names() else { return Vec::new() };
+        let names: BTreeSet<String> = names.into_iter().collect();
+        self.settled.keys().filter(|name| !names.contains(*name)).cloned().collect()
     }
 
     fn candidates_for_removal(&self, depth: Depth) -> Result<Vec<String>, HostError> {
@@ -168,7 +227,7 @@ impl Reconciler {
         }
     }
 
-    /// `None` if it is not there because nothing is changed.
+    /// Its id and the kernel's number for it; `None` if it is not there because nothing is changed.
     fn mend(
         &mut self,
         name: &str,
@@ -176,12 +235,13 @@ impl Reconciler {
         bridged: &Bridged<'_>,
         (outside, guarded, settings): (&Outside, &BTreeSet<String>, bool),
         work: &mut Work,
-    ) -> Result<Option<NamespaceId>, HostError> {
+    ) -> Result<Option<(NamespaceId, Option<i32>)>, HostError> {
         let Some(namespace) = self.ensure_namespace(name, plan, work)? else { return Ok(None) };
         let id = namespace.id;
         let rules_seen = self.rules_seen.get(&id).copied();
-        let is_known = self.settled.get(name).is_some_and(|settled| settled.id == id);
-        let settings = settings || !is_known;
+        let known = self.settled.get(name).filter(|settled| settled.id == id);
+        let number = known.and_then(|known| known.number);
+        let settings = settings || known.is_none();
         let tools = Tools { name, outside, rules: &self.rules, rules_seen, settings, guarded };
         let mut within = work.within();
         let mended = inside::run(&namespace.file, name, || {
@@ -194,7 +254,11 @@ impl Reconciler {
         for (link, bridge) in bridged {
             veth::plug_in(link, bridge.as_ref(), outside, work)?;
         }
-        Ok(Some(id))
+        let number = match number {
+            None => outside.netlink.number_of(namespace.file.as_fd())?,
+            known => known,
+        };
+        Ok(Some((id, number)))
     }
 
     fn ensure_namespace(

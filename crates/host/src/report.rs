@@ -13,6 +13,10 @@ pub struct ReconcileReport {
     pub failures: Vec<Failure>,
     /// How long it took.
     pub took: Duration,
+    /// What of that was for what had changed, and not for the look at everything.
+    pub(crate) aside: Duration,
+    /// Whether it was to look at everything and has not come to the end.
+    pub(crate) unfinished: bool,
 }
 
 impl ReconcileReport {
@@ -89,7 +93,7 @@ pub struct HostStatus {
     pub taps: usize,
     /// Networks in which DHCP is answered.
     pub dhcp_networks: usize,
-    /// How long the last look at the networks took.
+    /// How long the last look at all networks took, without what was done in between.
     pub last_pass: Duration,
     /// What could not be brought about of networks and routers; retried every second.
     pub network_failures: Vec<Failure>,

@@ -62,3 +62,33 @@ fn a_changing_topology_is_followed() {
         assert_eq!(lab::ip("netns list").lines().count(), 1, "stopping took things down");
     });
 }
+
+#[test]
+fn a_name_that_is_taken_from_an_open_namespace_is_given_to_a_new_one() {
+    lab::run_async(
+        "a_name_that_is_taken_from_an_open_namespace_is_given_to_a_new_one",
+        async || {
+            let source = Scripted::away();
+            let host = Host::new(HostConfig::default());
+            let stop = CancellationToken::new();
+            let (following, until, followed) = (host.clone(), stop.clone(), source.clone());
+            let task = tokio::spawn(async move { following.follow(&followed, until).await });
+            let network = hosted_network("brblue", "10.0.0.2/24", true);
+            let name = Names::of_network(&network).namespace;
+            source.tell(Topology { generation: 1, networks: vec![network], routers: Vec::new() });
+            lab::wait_for("the namespace", PATIENCE, || host.status().namespaces == 1);
+
+            // As whoever listens in it does: the kernel keeps it, and tells of nothing.
+            let path = format!("/run/netns/{name}");
+            let held = std::fs::File::open(&path).unwrap();
+            lab::ip(&format!("netns del {name}"));
+            lab::wait_for("another namespace of that name", PATIENCE, || {
+                lab::ip("netns list").contains(&name)
+                    && lab::ip(&format!("-n {name} address")).contains("169.254.169.254")
+            });
+            drop(held);
+            stop.cancel();
+            task.await.unwrap();
+        },
+    );
+}

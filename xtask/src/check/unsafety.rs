@@ -7,6 +7,10 @@ use crate::tree::{File, Tree};
 
 /// Modules that may, each with the system call that no safe library offers.
 const MODULES: &[(&str, &str)] = &[
+    (
+        "crates/host/src/netlink/receive.rs",
+        "recvmsg(2) with a control message that rustix does not know",
+    ),
     ("crates/host/src/unshare.rs", "unshare(2): rustix has no safe wrapper of it"),
     ("crates/host/src/dhcp/packet.rs", "sendto(2) to a sockaddr_ll, which rustix does not have"),
     ("crates/host/src/taps/tun.rs", "ioctl(2) with TUNSETIFF: rustix has no safe wrapper of it"),

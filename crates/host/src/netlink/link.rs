@@ -11,6 +11,7 @@ use super::Attributes;
 
 // linux/rtnetlink.h, linux/if.h, linux/if_link.h
 const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
 const HEADER_BYTES: usize = 16;
 const IFF_UP: u32 = 1;
 const IFLA_ADDRESS: u16 = 1;
@@ -140,6 +141,19 @@ impl NetlinkDeserializable for LinkAnswer {
 
     fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, Infallible> {
         let is_link = header.message_type == RTM_NEWLINK;
+        Ok(Self(if is_link { Link::read(payload) } else { None }))
+    }
+}
+
+/// A link that has changed or is gone, read out of what the kernel tells of its own accord.
+#[derive(Debug)]
+pub(super) struct LinkEvent(pub(super) Option<Link>);
+
+impl NetlinkDeserializable for LinkEvent {
+    type Error = Infallible;
+
+    fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, Infallible> {
+        let is_link = matches!(header.message_type, RTM_NEWLINK | RTM_DELLINK);
         Ok(Self(if is_link { Link::read(payload) } else { None }))
     }
 }

@@ -6,6 +6,7 @@
 mod attributes;
 mod conversation;
 mod link;
+mod receive;
 mod watch;
 
 use std::{
@@ -23,6 +24,7 @@ use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope},
     link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkInfo, LinkMessage},
+    nsid::{NsidAttribute, NsidMessage},
 };
 use netlink_sys::protocols::NETLINK_ROUTE;
 
@@ -31,7 +33,7 @@ pub(crate) use self::{
     attributes::{ATTRIBUTE_HEADER_BYTES, Attributes},
     conversation::Conversation,
     link::{Link, LinkAnswer, LinkChange, LinkKind},
-    watch::Watch,
+    watch::{News, Watch},
 };
 use crate::HostError;
 
@@ -97,6 +99,24 @@ impl Netlink {
             Err(error) => Err(HostError::system(format_args!("look up link {name}"), error)),
             Ok(answer) => Ok(answer.and_then(|LinkAnswer(link)| link)),
         }
+    }
+
+    /// The number by which this namespace knows another one, if it does: it has one as soon as a link
+    /// leads there, and keeps it.
+    pub(crate) fn number_of(&self, namespace: BorrowedFd<'_>) -> Result<Option<i32>, HostError> {
+        let mut question = NsidMessage::default();
+        let fd = u32::try_from(namespace.as_raw_fd()).unwrap_or_default();
+        question.attributes.push(NsidAttribute::Fd(fd));
+        let answer: Option<RouteNetlinkMessage> = self
+            .talk("ask for a namespace's number", |kernel| {
+                kernel.get(RouteNetlinkMessage::GetNsId(question))
+            })?;
+        let Some(RouteNetlinkMessage::NewNsId(found)) = answer else { return Ok(None) };
+        let number = found.attributes.iter().find_map(|attribute| match attribute {
+            NsidAttribute::Id(number) => Some(*number),
+            _ => None,
+        });
+        Ok(number.filter(|number| *number >= 0))
     }
 
     /// Makes a bridge with this alias, down.

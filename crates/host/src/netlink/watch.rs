@@ -1,9 +1,11 @@
 //! Being told that something has changed in the kernel.
 
 use std::{
+    collections::BTreeSet,
     io,
+    os::fd::{AsFd, BorrowedFd},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -20,7 +22,11 @@ use rustix::{
 };
 use tokio::sync::Notify;
 
-use super::{conversation::split_first, link::LinkAnswer};
+use super::{
+    conversation::split_first,
+    link::{Link, LinkEvent},
+    receive::receive,
+};
 use crate::{HostError, marks};
 
 // linux/rtnetlink.h
@@ -45,11 +51,22 @@ enum Subject {
     /// Links that a machine may be plugged in by: those on a bridge that are no port of ours. Of our
     /// own there are thousands, which nobody need look at when we make them.
     Taps,
-    Settings,
-    Anything,
+    /// Links here, and whatever is told of other namespaces.
+    Networks,
 }
 
-/// What is told here is a reason to look, never what is there: an event may be lost.
+/// What has changed. It is a reason to look there, never what is there: an event may be lost.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// More has than the kernel kept: it may be anything.
+    pub(crate) everything: bool,
+    /// Namespaces in which something has, by the kernel's numbers for them.
+    pub(crate) namespaces: BTreeSet<i32>,
+    /// Links of the watcher's namespace that have, by name.
+    pub(crate) links: BTreeSet<String>,
+}
+
+/// Tells of changes.
 #[derive(Debug)]
 pub(crate) struct Watch {
     told: Arc<Told>,
@@ -58,7 +75,7 @@ pub(crate) struct Watch {
 #[derive(Debug, Default)]
 struct Told {
     changed: Notify,
-    settings: AtomicBool,
+    news: Mutex<News>,
     unwanted: AtomicBool,
 }
 
@@ -68,14 +85,13 @@ impl Watch {
         Self::start(vec![(subscribe(NETLINK_ROUTE, &[LINKS], false)?, Subject::Taps)])
     }
 
-    /// Watches links, addresses, rules and forwarding, also of the namespaces that are linked with
-    /// the calling thread's: all that a host role makes are.
-    pub(crate) fn everything() -> Result<Self, HostError> {
-        let links = subscribe(NETLINK_ROUTE, &[LINKS, IPV4_ADDRESSES, IPV6_ADDRESSES], true)?;
-        let settings = subscribe(NETLINK_ROUTE, &[IPV4_SETTINGS, IPV6_SETTINGS], true)?;
+    /// Watches the links of the calling thread's namespace, and links, addresses, rules and
+    /// forwarding of the namespaces that are linked with it: all that a host role makes are.
+    pub(crate) fn networks() -> Result<Self, HostError> {
+        let route = [LINKS, IPV4_ADDRESSES, IPV6_ADDRESSES, IPV4_SETTINGS, IPV6_SETTINGS];
+        let route = subscribe(NETLINK_ROUTE, &route, true)?;
         let rules = subscribe(NETLINK_NETFILTER, &[RULES], true)?;
-        let (any, of_settings) = (Subject::Anything, Subject::Settings);
-        Self::start(vec![(links, any), (settings, of_settings), (rules, any)])
+        Self::start(vec![(route, Subject::Networks), (rules, Subject::Networks)])
     }
 
     /// Returns once something has changed since it last did.
@@ -83,17 +99,18 @@ impl Watch {
         self.told.changed.notified().await;
     }
 
-    /// Whether settings such as forwarding have changed since this was last asked.
-    pub(crate) fn take_settings(&self) -> bool {
-        self.told.settings.swap(false, Ordering::Relaxed)
+    /// What has changed since this was last asked.
+    pub(crate) fn take(&self) -> News {
+        std::mem::take(&mut *self.told.news())
     }
 
     fn start(sockets: Vec<(Socket, Subject)>) -> Result<Self, HostError> {
         let told = Arc::new(Told::default());
         let telling = Arc::clone(&told);
         let listen = move || {
+            let mut buffer = vec![0; READ_BYTES];
             while !telling.unwanted.load(Ordering::Relaxed) {
-                if let Err(error) = hear(&sockets, &telling) {
+                if let Err(error) = hear(&sockets, &mut buffer, &telling) {
                     tracing::warn!(%error, "changes are not heard of any more; everything is looked at now and then all the same");
                     return;
                 }
@@ -113,6 +130,12 @@ impl Drop for Watch {
     }
 }
 
+impl Told {
+    fn news(&self) -> MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 fn subscribe(protocol: isize, groups: &[u32], everywhere: bool) -> Result<Socket, HostError> {
     let subscribed = || -> io::Result<Socket> {
         let mut socket = Socket::new(protocol)?;
@@ -128,7 +151,7 @@ fn subscribe(protocol: isize, groups: &[u32], everywhere: bool) -> Result<Socket
 }
 
 /// Waits a while for something to happen, takes all that has, and tells of it.
-fn hear(sockets: &[(Socket, Subject)], told: &Told) -> io::Result<()> {
+fn hear(sockets: &[(Socket, Subject)], buffer: &mut [u8], told: &Told) -> io::Result<()> {
     let at_most = Timespec { tv_sec: LINGER_SECONDS, tv_nsec: 0 };
     let mut waited: Vec<_> =
         sockets.iter().map(|(socket, _)| PollFd::new(socket, PollFlags::IN)).collect();
@@ -139,10 +162,7 @@ fn hear(sockets: &[(Socket, Subject)], told: &Told) -> io::Result<()> {
     let ready: Vec<bool> = waited.iter().map(|one| !one.revents().is_empty()).collect();
     let mut matters = false;
     for ((socket, subject), _) in sockets.iter().zip(ready).filter(|(_, ready)| *ready) {
-        matters |= take_all(socket, *subject)?;
-        if *subject == Subject::Settings {
-            told.settings.store(true, Ordering::Relaxed);
-        }
+        matters |= take_all(socket.as_fd(), *subject, buffer, told)?;
     }
     if matters {
         told.changed.notify_one();
@@ -151,16 +171,35 @@ fn hear(sockets: &[(Socket, Subject)], told: &Told) -> io::Result<()> {
 }
 
 /// Whether any of it matters.
-fn take_all(socket: &Socket, subject: Subject) -> io::Result<bool> {
-    let mut bytes = Vec::with_capacity(READ_BYTES);
+fn take_all(
+    socket: BorrowedFd<'_>,
+    subject: Subject,
+    buffer: &mut [u8],
+    told: &Told,
+) -> io::Result<bool> {
     let mut matters = false;
     loop {
-        bytes.clear();
-        match socket.recv(&mut bytes, 0) {
-            Ok(_) => matters |= subject != Subject::Taps || has_taps(&bytes),
+        match receive(socket, buffer) {
+            Ok(received) => {
+                let messages = buffer.get(..received.bytes).unwrap_or_default();
+                matters |= match (subject, received.namespace) {
+                    (Subject::Taps, _) => links(messages).any(|link| may_be_a_tap(&link)),
+                    (Subject::Networks, Some(namespace)) => {
+                        told.news().namespaces.insert(namespace);
+                        true
+                    }
+                    (Subject::Networks, None) => {
+                        let names: Vec<_> = links(messages).map(|link| link.name).collect();
+                        let any = !names.is_empty();
+                        told.news().links.extend(names);
+                        any
+                    }
+                };
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(matters),
             // More happened than the kernel kept: reason enough to look.
             Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => {
+                told.news().everything = true;
                 matters = true;
             }
             Err(error) => return Err(error),
@@ -168,20 +207,25 @@ fn take_all(socket: &Socket, subject: Subject) -> io::Result<bool> {
     }
 }
 
-fn has_taps(mut messages: &[u8]) -> bool {
-    while let Some((message, behind)) = split_first(messages) {
-        messages = behind;
-        // A bridge says of each port once more what the link itself says, without its alias.
-        if message.get(NETLINK_HEADER_BYTES) == Some(&AF_BRIDGE) {
-            continue;
+/// The links that messages are about.
+fn links(mut messages: &[u8]) -> impl Iterator<Item = Link> {
+    std::iter::from_fn(move || {
+        while let Some((message, behind)) = split_first(messages) {
+            messages = behind;
+            // A bridge says of each port once more what the link itself says, without its alias.
+            if message.get(NETLINK_HEADER_BYTES) == Some(&AF_BRIDGE) {
+                continue;
+            }
+            let Ok(message) = NetlinkMessage::<LinkEvent>::deserialize(message) else { continue };
+            if let NetlinkPayload::InnerMessage(LinkEvent(Some(link))) = message.payload {
+                return Some(link);
+            }
         }
-        let Ok(message) = NetlinkMessage::<LinkAnswer>::deserialize(message) else { continue };
-        if let NetlinkPayload::InnerMessage(LinkAnswer(Some(link))) = message.payload
-            && (link.controller.is_some() || marks::tap_of(&link.alias).is_some())
-            && marks::port_of(&link.alias).is_none()
-        {
-            return true;
-        }
-    }
-    false
+        None
+    })
+}
+
+fn may_be_a_tap(link: &Link) -> bool {
+    (link.controller.is_some() || marks::tap_of(&link.alias).is_some())
+        && marks::port_of(&link.alias).is_none()
 }
