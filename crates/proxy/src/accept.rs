@@ -119,7 +119,10 @@ async fn converse<N: NextHop<Origin>>(
             let address = service.identifier.identify(peer, &gate.namespace).await;
             let guest = Guest { origin: Origin::new(gate.scope, address), place };
             let handler = Arc::clone(&service.handler);
-            service.connections.clone().serve_in(slot, stream, guest, handler, stop).await;
+            let connections = service.connections.clone();
+            // On the heap: it is large, and all that it is wrapped in is copied several times before
+            // it runs.
+            Box::pin(connections.serve_in(slot, stream, guest, handler, stop)).await;
         };
         let _ = abandoned.run_until_cancelled(dismissed.run_until_cancelled(served)).await;
     }
