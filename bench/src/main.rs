@@ -1,16 +1,13 @@
-//! Measures the metadata path from a guest through a router's redirect: all roles in one process,
-//! the roles as processes of their own, and nginx serving the same bytes from the same namespace
-//! behind the same redirect, in alternation. With `drives`, the making of config drives instead; with
-//! `networks`, what networks cost beside haproxy; with `paths`, the ways through a router.
+//! Measures the metadata path, config drives and networks beside what an operator could run instead.
 //!
 //! It is a program and not a test: it fails on errors, never on times.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints a report")]
 
 mod drives;
+mod instructions;
 mod load;
 mod networks;
-mod nginx;
 mod paths;
 mod peers;
 mod report;
@@ -25,24 +22,21 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use innkeeper_lab::{Guest, Sandbox};
+use innkeeper_lab::Guest;
 
 use crate::{
     load::{Connections, Load},
-    report::{Report, Who, described},
-    stage::{Contender, Stage},
+    report::{Report, Who},
 };
 
-/// Measure the metadata path beside nginx.
+/// Measure Innkeeper beside what could be run instead.
 ///
 /// Everything happens in private network namespaces; nothing of this machine is touched.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version)]
 struct Arguments {
     #[command(subcommand)]
-    other: Option<Other>,
-    #[command(flatten)]
-    requests: Requests,
+    what: What,
 }
 
 /// How requests are measured.
@@ -68,9 +62,9 @@ struct Requests {
     innkeeper: Option<PathBuf>,
 }
 
-/// What else is measured.
+/// What is measured.
 #[derive(Debug, Subcommand)]
-enum Other {
+enum What {
     /// Measure how many config drives are made, beside genisoimage started for each, as Nova does.
     Drives(drives::Arguments),
     /// Measure memory and time of networks in one process, beside one haproxy for each, as Neutron
@@ -79,44 +73,30 @@ enum Other {
     /// Measure the two ways through a router: by redirection, and by the address itself.
     Paths(paths::Arguments),
     /// Measure requests and boot storms beside nginx and the kernel's limit; with `--openstack`,
-    /// beside OpenStack's own path; with `--scale`, with many instances.
+    /// beside OpenStack's own path.
     Peers(peers::Arguments),
+    /// Measure `innkeeper serve` with a million instances in its store beside one with a thousand.
+    Scale(peers::scale::Arguments),
+    /// Count the instructions of one cached request with valgrind, and compare them with the recorded
+    /// ones.
+    Instructions(instructions::Arguments),
     #[command(hide = true)]
     RawLoop(peers::raw::Arguments),
     #[command(hide = true)]
-    ScaleOf(peers::scale::Arguments),
+    ScaleOf(peers::scale::OneArguments),
 }
 
 fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
-    match arguments.other {
-        Some(Other::Drives(arguments)) => drives::run(arguments),
-        Some(Other::Networks(arguments)) => networks::run(arguments),
-        Some(Other::Paths(arguments)) => paths::run(arguments),
-        Some(Other::Peers(arguments)) => peers::run(&arguments),
-        Some(Other::RawLoop(arguments)) => peers::raw::run(&arguments),
-        Some(Other::ScaleOf(arguments)) => peers::scale::run(&arguments),
-        None => run(arguments.requests),
+    match Arguments::parse().what {
+        What::Drives(arguments) => drives::run(arguments),
+        What::Networks(arguments) => networks::run(arguments),
+        What::Paths(arguments) => paths::run(arguments),
+        What::Peers(arguments) => peers::run(&arguments),
+        What::Instructions(arguments) => instructions::run(&arguments),
+        What::RawLoop(arguments) => peers::raw::run(&arguments),
+        What::Scale(arguments) => peers::scale::run(&arguments),
+        What::ScaleOf(arguments) => peers::scale::run_one(&arguments),
     }
-}
-
-fn run(mut requests: Requests) -> anyhow::Result<()> {
-    requests.settle();
-    Sandbox::enter()?;
-    let mut stage = Stage::set_up(&innkeeper(requests.innkeeper.as_deref())?)?;
-    let beside = nginx::version().unwrap_or_else(|_| "no nginx".to_owned());
-    let mut report = Report::new(described("cores shared with the load", &beside));
-    for round in 1..=requests.rounds {
-        for contender in Contender::ALL {
-            eprintln!("round {round} of {}: {}", requests.rounds, contender.name());
-            let running = stage.start(contender)?;
-            let who = Who { place: contender as usize, name: contender.name() };
-            requests.put_on(stage.guest(), who, &mut report)?;
-            running.stop()?;
-        }
-    }
-    println!("\n{}", report.markdown());
-    requests.finish(&report.json()?, report.errors())
 }
 
 impl Requests {

@@ -1,74 +1,20 @@
-//! The stage: a router, a guest behind it, and the contenders that answer in turn.
+//! The stage: a router, and a guest behind it.
 
 use std::{path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, ensure};
-use innkeeper_lab::{Guest, Machine, Process, Roles, World, wait_until};
+use innkeeper_lab::{Guest, Machine, Process, World, wait_until};
 use innkeeper_model::MetadataPath;
 
-use crate::nginx;
-
-/// For a contender to answer.
+/// For whoever is started to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Who answers the guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Contender {
-    /// `innkeeper serve`.
-    OneProcess,
-    /// `innkeeper api`, `agent` and `proxy`.
-    ThreeProcesses,
-    /// nginx with the same bytes.
-    Nginx,
-}
-
-impl Contender {
-    pub(crate) const ALL: [Self; 3] = [Self::OneProcess, Self::ThreeProcesses, Self::Nginx];
-
-    /// As the report calls it.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::OneProcess => "innkeeper serve",
-            Self::ThreeProcesses => "innkeeper proxy, agent, api",
-            Self::Nginx => "nginx, the same bytes",
-        }
-    }
-}
-
-/// A contender at work.
-#[derive(Debug)]
-pub(crate) enum Running {
-    Serve(Box<Process>),
-    Roles(Box<Roles>),
-    Nginx(Box<Process>),
-}
-
-impl Running {
-    /// Ends it.
-    pub(crate) fn stop(self) -> anyhow::Result<()> {
-        let limit = Duration::from_secs(15);
-        match self {
-            Self::Serve(mut process) | Self::Nginx(mut process) => {
-                process.terminate(limit)?;
-            }
-            Self::Roles(mut roles) => {
-                for process in [&mut roles.proxy, &mut roles.host, &mut roles.agent, &mut roles.api]
-                {
-                    process.terminate(limit)?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The networks, the guest, and the bytes it is answered.
+/// The networks and the guest.
 #[derive(Debug)]
 pub(crate) struct Stage {
     world: World,
     guest: Guest,
     namespace: String,
-    document: Vec<u8>,
 }
 
 impl Stage {
@@ -83,31 +29,14 @@ impl Stage {
         let machine = world.machine("bench", "web1", "lan")?;
         let guest = world.plug_in(&machine, "10.0.0.1")?;
         world.await_answer(&guest)?;
-        let document = guest.get("/openstack/latest/meta_data.json")?;
-        ensure!(document.status == 200, "the guest was answered {}", document.status);
         spare_the_kernel(&namespace, &guest, &machine)?;
         serve.terminate(Duration::from_secs(15))?;
-        Ok(Self { world, guest, namespace, document: document.body })
+        Ok(Self { world, guest, namespace })
     }
 
     /// Who puts the load on.
     pub(crate) fn guest(&self) -> &Guest {
         &self.guest
-    }
-
-    /// Starts a contender and waits until the guest is answered.
-    pub(crate) fn start(&mut self, contender: Contender) -> anyhow::Result<Running> {
-        let running = match contender {
-            Contender::OneProcess => Running::Serve(Box::new(self.world.serve()?)),
-            Contender::ThreeProcesses => Running::Roles(Box::new(self.world.roles()?)),
-            Contender::Nginx => {
-                let directory = self.world.directory();
-                let process = nginx::start(&self.namespace, directory, &self.document)?;
-                Running::Nginx(Box::new(process))
-            }
-        };
-        self.await_answer(contender.name())?;
-        Ok(running)
     }
 
     /// Starts `innkeeper serve` with this way through routers and waits until it is the guest's.
@@ -122,6 +51,11 @@ impl Stage {
         })?;
         self.await_answer(path.as_str())?;
         Ok(process)
+    }
+
+    /// What the program runs in.
+    pub(crate) fn world(&self) -> &World {
+        &self.world
     }
 
     /// The router's namespace.

@@ -56,15 +56,12 @@ pub(crate) struct Arguments {
     /// connections, 200 guests; figures are written nowhere unless --out says where.
     #[arg(long)]
     quick: bool,
-    /// Only boot storms, or only what --scale and --openstack add.
+    /// Only boot storms, or only what --openstack adds.
     #[arg(long)]
     no_requests: bool,
     /// Measure OpenStack's own path too, of Debian's packages: as root, some 300 MB the first time.
     #[arg(long)]
     openstack: bool,
-    /// Measure `innkeeper serve` with 1,000 and with so many instances in its store too.
-    #[arg(long, value_name = "INSTANCES", num_args = 0..=1, default_missing_value = "1000000")]
-    scale: Option<usize>,
     /// Write tables, JSON and plots into this directory [default: docs/benchmarks].
     #[arg(long, value_name = "DIRECTORY")]
     out: Option<PathBuf>,
@@ -76,13 +73,11 @@ pub(crate) struct Arguments {
 /// With more at once, a request takes longer than guests wait.
 const OPENSTACK_CONNECTIONS_MAX: usize = 64;
 /// At a few requests per second, it takes so long until there is something to see.
-const OPENSTACK_SECONDS: f64 = 10.0;
+const OPENSTACK_SECONDS: f64 = 6.0;
 /// The same, to see that it runs.
 const OPENSTACK_SECONDS_QUICK: f64 = 3.0;
 /// Before it is measured.
 const WARM_UP: Duration = Duration::from_secs(3);
-/// The fewer instances of --scale.
-const FEW_INSTANCES: usize = 1000;
 
 /// How much is measured.
 #[derive(Debug)]
@@ -141,17 +136,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         false => None,
     };
     Sandbox::enter()?;
-    let innkeeper = match &arguments.innkeeper {
-        Some(path) => path.clone(),
-        None => std::env::current_exe()?.with_file_name("innkeeper"),
-    };
-    ensure!(innkeeper.exists(), "{} is not there: cargo build --release", innkeeper.display());
-    let mut report = Report::new(machine(&innkeeper)?);
+    let innkeeper = crate::innkeeper(arguments.innkeeper.as_deref())?;
+    let mut report = Report::new(machine(&innkeeper, Some(&nginx::version()?))?);
     if extent.is_for_all() || tree.is_some() {
         measure(&extent, &innkeeper, tree, &mut report)?;
-    }
-    if let Some(many) = arguments.scale {
-        report.set_scale(scale::measure_each(&innkeeper, &[FEW_INSTANCES, many])?);
     }
     println!("\n{}", report.markdown());
     match (&arguments.out, arguments.quick) {
@@ -260,9 +248,9 @@ fn measure_one(
 }
 
 /// One line: processor, cores, kernel, versions, date.
-fn machine(innkeeper: &Path) -> anyhow::Result<String> {
+fn machine(innkeeper: &Path, beside: Option<&str>) -> anyhow::Result<String> {
     let output = std::process::Command::new(innkeeper).arg("--version").output()?;
     let ours = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    let beside = format!("{ours}, {}", nginx::version()?);
-    Ok(described("cores shared with the load", &beside))
+    let all: Vec<&str> = [Some(ours.as_str()), beside].into_iter().flatten().collect();
+    Ok(described("cores shared with the load", &all.join(", ")))
 }

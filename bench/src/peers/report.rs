@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::{
     ratios,
     requests::{Figures, Scenario},
-    scale::Scale,
     storm::Storm,
     svg::{Bar, Line, bars, lines},
     tables,
@@ -33,7 +32,6 @@ pub(super) struct Report {
     load_before: String,
     requests: BTreeMap<(Scenario, Who), Vec<Figures>>,
     storms: BTreeMap<Who, Vec<Storm>>,
-    scale: Vec<Scale>,
 }
 
 /// A row: medians over the rounds; errors are summed.
@@ -65,7 +63,6 @@ impl Report {
             load_before: load_average(),
             requests: BTreeMap::new(),
             storms: BTreeMap::new(),
-            scale: Vec::new(),
         }
     }
 
@@ -82,10 +79,6 @@ impl Report {
         self.storms.entry(who.clone()).or_default().push(storm);
     }
 
-    pub(super) fn set_scale(&mut self, scale: Vec<Scale>) {
-        self.scale = scale;
-    }
-
     /// Requests that failed, of those whose failing is ours to mend or says that the benchmark is
     /// wrong: what OpenStack's path could not do is a figure like others.
     pub(super) fn errors(&self, is_ours: impl Fn(&Who) -> bool) -> u64 {
@@ -93,7 +86,7 @@ impl Report {
         let requests = requests.flat_map(|(_, rounds)| rounds).map(|figures| figures.errors);
         let storms = self.storms.iter().filter(|(who, _)| is_ours(who));
         let storms = storms.flat_map(|(_, rounds)| rounds).map(|storm| storm.errors);
-        requests.chain(storms).chain(self.scale.iter().map(|scale| scale.errors)).sum()
+        requests.chain(storms).sum()
     }
 
     /// The tables, with what they were measured on.
@@ -108,7 +101,6 @@ impl Report {
         text += &ratios::table(&rows);
         text += &tables::requests(&rows);
         text += &tables::storms(&self.storm_rows());
-        text += &tables::scale(&self.scale);
         text
     }
 
@@ -119,7 +111,6 @@ impl Report {
             "load_average": { "before": self.load_before, "after": load_average() },
             "requests": self.request_rows(),
             "storms": self.storm_rows(),
-            "scale": self.scale,
         });
         Ok(serde_json::to_string_pretty(&document)? + "\n")
     }

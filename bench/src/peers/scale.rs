@@ -1,6 +1,8 @@
 //! Whether it matters how many instances there are: `innkeeper serve` with few and with many in its
 //! store, each in a lab of its own.
 
+mod report;
+
 use std::{
     fs,
     net::Ipv4Addr,
@@ -21,6 +23,8 @@ use super::{
 };
 use crate::samples::Samples;
 
+/// The fewer instances.
+const FEW: usize = 1000;
 /// Guests that ask: enough for a 99th percentile of first reads.
 const GUESTS: usize = 1000;
 /// Reads of one guest's document, after the first.
@@ -43,6 +47,8 @@ pub(super) struct Scale {
     /// From its start until the guest is answered.
     pub(super) first_answer_ms: u128,
     pub(super) idle_rss_kib: u64,
+    /// After the reads.
+    pub(super) busy_rss_kib: u64,
     pub(super) first_read_p50_us: u64,
     pub(super) first_read_p99_us: u64,
     pub(super) read_again_p50_us: u64,
@@ -50,9 +56,31 @@ pub(super) struct Scale {
     pub(super) errors: u64,
 }
 
-/// How one number is measured, in a process of its own; started by the benchmark itself.
+/// How instances are measured.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
+    /// How many there are, beside a store with 1,000 of them: all are made by the control API, some
+    /// thousand in a second.
+    #[arg(long, default_value_t = 1_000_000)]
+    instances: usize,
+    /// Write table and JSON into this directory.
+    #[arg(long, value_name = "DIRECTORY", default_value = super::SHOWN)]
+    out: PathBuf,
+    /// The innkeeper program; the one beside this program otherwise.
+    #[arg(long, value_name = "FILE")]
+    innkeeper: Option<PathBuf>,
+}
+
+/// Measures, prints, and writes.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let innkeeper = crate::innkeeper(arguments.innkeeper.as_deref())?;
+    let figures = measure_each(&innkeeper, &[FEW, arguments.instances])?;
+    report::finish(&super::machine(&innkeeper, None)?, &figures, &arguments.out)
+}
+
+/// How one number is measured, in a process of its own; started by the benchmark itself.
+#[derive(Debug, clap::Args)]
+pub(crate) struct OneArguments {
     #[arg(long)]
     innkeeper: PathBuf,
     #[arg(long)]
@@ -60,7 +88,7 @@ pub(crate) struct Arguments {
 }
 
 /// Measures one number and prints the figures as JSON.
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) fn run_one(arguments: &OneArguments) -> anyhow::Result<()> {
     Sandbox::enter()?;
     let scale = measure(&arguments.innkeeper, arguments.instances)?;
     println!("{}", serde_json::to_string(&scale)?);
@@ -68,7 +96,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// Has each number measured in a lab of its own.
-pub(super) fn measure_each(innkeeper: &Path, numbers: &[usize]) -> anyhow::Result<Vec<Scale>> {
+fn measure_each(innkeeper: &Path, numbers: &[usize]) -> anyhow::Result<Vec<Scale>> {
     let this = std::env::current_exe()?;
     let one = |instances: &usize| {
         eprintln!("scale: {instances} instances");
@@ -112,6 +140,7 @@ fn measure(innkeeper: &Path, instances: usize) -> anyhow::Result<Scale> {
     let first = stage.guests.run(|| read(addresses.clone()))??;
     let one = addresses.first().copied().context("there are guests")?;
     let again = stage.guests.run(|| read(vec![one; READS_AGAIN]))??;
+    let busy_rss_kib = resident_kib(serve.id())?;
     serve.terminate(END)?;
     Ok(Scale {
         instances,
@@ -119,6 +148,7 @@ fn measure(innkeeper: &Path, instances: usize) -> anyhow::Result<Scale> {
         start_ms: start.unwrap_or_default().as_millis(),
         first_answer_ms: first_answer.as_millis(),
         idle_rss_kib,
+        busy_rss_kib,
         first_read_p50_us: first.percentile(50.0),
         first_read_p99_us: first.percentile(99.0),
         read_again_p50_us: again.percentile(50.0),

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    report::{RequestRow, StormRow},
-    scale::Scale,
-};
+use super::report::{RequestRow, StormRow};
 
 const KIB_PER_MIB: f64 = 1024.0;
 
@@ -69,35 +66,6 @@ pub(super) fn storms(rows: &[StormRow]) -> String {
     text
 }
 
-/// `innkeeper serve` with few and with many instances.
-pub(super) fn scale(rows: &[Scale]) -> String {
-    if rows.is_empty() {
-        return String::new();
-    }
-    let mut text = "\n`innkeeper serve` with few and with many instances in the store; reads are \
-                    of meta_data.json, one after the other, on new connections.\n\n\
-                    | instances | store MiB | start ms | first answer ms | idle RSS MiB | first read p50 µs \
-                    | p99 µs | read again p50 µs | p99 µs | errors |\n\
-                    |---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
-        .to_owned();
-    for row in rows {
-        text += &format!(
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
-            row.instances,
-            mib(row.store_kib),
-            row.start_ms,
-            row.first_answer_ms,
-            mib(row.idle_rss_kib),
-            row.first_read_p50_us,
-            row.first_read_p99_us,
-            row.read_again_p50_us,
-            row.read_again_p99_us,
-            row.errors,
-        );
-    }
-    text
-}
-
 fn errors(count: u64, failures: &BTreeMap<String, u64>) -> String {
     let most = failures.iter().max_by_key(|(_, count)| **count);
     most.map_or_else(|| count.to_string(), |(why, _)| format!("{count} ({why})"))
@@ -117,7 +85,8 @@ fn memory(values: &BTreeMap<&'static str, u64>) -> String {
     mib(values.values().sum())
 }
 
-fn mib(kib: u64) -> String {
+/// With one digit after the point.
+pub(super) fn mib(kib: u64) -> String {
     #[allow(clippy::cast_precision_loss, reason = "no machine has 2^52 KiB")]
     let mib = kib as f64 / KIB_PER_MIB;
     format!("{mib:.1}")
