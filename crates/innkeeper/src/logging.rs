@@ -4,7 +4,10 @@ use std::{io, io::IsTerminal, panic};
 
 use tracing_subscriber::fmt;
 
-use crate::config::{LogFormat, LogSection};
+use crate::{
+    config::{LogFormat, LogSection},
+    json_lines::JsonLines,
+};
 
 /// Sends every log line, and what a panic says, to standard error in the configured form.
 pub(crate) fn start(log: &LogSection) {
@@ -15,7 +18,7 @@ pub(crate) fn start(log: &LogSection) {
     // Only the first of a process counts, and there is no second.
     let _ = match log.format {
         LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Json => lines.event_format(JsonLines).try_init(),
     };
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod documentation;
 mod init;
+mod json_lines;
 mod logging;
 mod notify;
 mod process;
