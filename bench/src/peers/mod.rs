@@ -19,14 +19,14 @@ mod usage;
 
 use std::{
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, ensure};
-use innkeeper_lab::Sandbox;
+use innkeeper_lab::{Sandbox, wait_until};
 
 use self::{
-    contender::{Contender, Running},
+    contender::Contender,
     openstack::{Backing, Caching, OpenStack},
     report::{Report, Who},
     requests::{Document, FIRST_READS, Scenario},
@@ -40,7 +40,7 @@ const SHOWN: &str = "docs/benchmarks";
 /// How peers are measured.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Rounds per figure; the median is reported [default: 5].
+    /// Rounds per figure; the median is reported [default: 5, which is what readers are shown].
     #[arg(long)]
     rounds: Option<usize>,
     /// Seconds per measurement [default: 3].
@@ -52,8 +52,8 @@ pub(crate) struct Arguments {
     /// Guests of a boot storm; 0 for none [default: 1000].
     #[arg(long)]
     guests: Option<usize>,
-    /// In two minutes: does everything run? Other defaults: 1 round, 0.5 seconds, 1 and 64
-    /// connections, 200 guests; figures are written nowhere unless --out says where.
+    /// In two minutes (without --openstack): does everything run? Other defaults: 1 round, 0.5
+    /// seconds, 1 and 64 connections, 200 guests.
     #[arg(long)]
     quick: bool,
     /// Only boot storms, or only what --openstack adds.
@@ -62,7 +62,8 @@ pub(crate) struct Arguments {
     /// Measure OpenStack's own path too, of Debian's packages: as root, some 300 MB the first time.
     #[arg(long)]
     openstack: bool,
-    /// Write tables, JSON and plots into this directory [default: docs/benchmarks].
+    /// Write tables, JSON and plots into this directory [default: docs/benchmarks; nowhere with
+    /// --quick or fewer than 5 rounds].
     #[arg(long, value_name = "DIRECTORY")]
     out: Option<PathBuf>,
     /// The innkeeper program; the one beside this program otherwise.
@@ -70,12 +71,18 @@ pub(crate) struct Arguments {
     innkeeper: Option<PathBuf>,
 }
 
+/// What is shown to readers is the median of so many, at least.
+const ROUNDS_SHOWN: usize = 5;
 /// With more at once, a request takes longer than guests wait.
 const OPENSTACK_CONNECTIONS_MAX: usize = 64;
 /// At a few requests per second, it takes so long until there is something to see.
-const OPENSTACK_SECONDS: f64 = 6.0;
+const OPENSTACK_SECONDS: f64 = 4.0;
 /// The same, to see that it runs.
 const OPENSTACK_SECONDS_QUICK: f64 = 3.0;
+/// For it to work off what it was asked.
+const REST: Duration = Duration::from_secs(60);
+/// An answer that takes less was not waiting behind others.
+const AT_REST: Duration = Duration::from_millis(500);
 /// Before it is measured.
 const WARM_UP: Duration = Duration::from_secs(3);
 
@@ -97,7 +104,7 @@ impl Extent {
         let (rounds, seconds, connections, guests, openstack_seconds) = if arguments.quick {
             (1, 0.5, vec![1, 64], 200, OPENSTACK_SECONDS_QUICK)
         } else {
-            (5, 3.0, vec![1, 8, 64, 512], 1000, OPENSTACK_SECONDS)
+            (ROUNDS_SHOWN, 3.0, vec![1, 8, 64, 512], 1000, OPENSTACK_SECONDS)
         };
         Self {
             rounds: arguments.rounds.unwrap_or(rounds),
@@ -112,6 +119,24 @@ impl Extent {
     /// Whether those that are started anew in every round have anything to do.
     fn is_for_all(&self) -> bool {
         self.requests || self.guests > 0
+    }
+
+    fn of_openstack(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds.max(self.openstack_seconds))
+    }
+
+    /// How much, in words.
+    fn described(&self, openstack: bool) -> String {
+        let (rounds, seconds) = (self.rounds, self.seconds);
+        let beside = match openstack {
+            true => format!(" ({} s of OpenStack's)", self.of_openstack().as_secs_f64()),
+            false => String::new(),
+        };
+        let guests = match self.guests {
+            0 => String::new(),
+            guests => format!(", storms of {guests} guests"),
+        };
+        format!("medians of {rounds} rounds of {seconds} s{beside}{guests}")
     }
 
     fn scenarios(&self) -> Vec<Scenario> {
@@ -135,14 +160,20 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         true => Some(openstack::Tree::make(&beside_binaries("openstack")?)?),
         false => None,
     };
-    Sandbox::enter()?;
+    // With processes of its own: what nginx and OpenStack's services start ends with this program.
+    let _sandbox = Sandbox::enter_with_processes()?;
+    crate::signals::end_when_told()?;
     let innkeeper = crate::innkeeper(arguments.innkeeper.as_deref())?;
-    let mut report = Report::new(machine(&innkeeper, Some(&nginx::version()?))?);
-    if extent.is_for_all() || tree.is_some() {
-        measure(&extent, &innkeeper, tree, &mut report)?;
-    }
+    let machine = machine(&innkeeper, Some(&nginx::version()?))?;
+    let mut report = Report::new(machine, extent.described(tree.is_some()));
+    let outcome = match extent.is_for_all() || tree.is_some() {
+        true => measure(&extent, &innkeeper, tree, &mut report),
+        false => Ok(()),
+    };
+    // What was measured before something went wrong may have taken an hour.
     println!("\n{}", report.markdown());
-    match (&arguments.out, arguments.quick) {
+    outcome?;
+    match (&arguments.out, arguments.quick || extent.rounds < ROUNDS_SHOWN) {
         (Some(directory), _) => report.write(directory)?,
         (None, false) => report.write(Path::new(SHOWN))?,
         (None, true) => {}
@@ -168,10 +199,8 @@ fn measure(
         for (place, contender) in contenders.filter(|_| extent.is_for_all()) {
             let who = Who { place, name: contender.name().to_owned() };
             eprintln!("round {round} of {}: {}", extent.rounds, who.name);
-            let running = contender.start(&stage)?;
-            measure_one(extent, &stage, contender, &who, &running, report)
+            measure_one(extent, &stage, contender, &who, report)
                 .with_context(|| who.name.clone())?;
-            running.stop()?;
         }
         if let Some(openstack) = &openstack {
             measure_openstack(extent, &stage, openstack, report)?;
@@ -187,7 +216,7 @@ fn measure_openstack(
     openstack: &OpenStack,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let duration = Duration::from_secs_f64(extent.seconds.max(extent.openstack_seconds));
+    let duration = extent.of_openstack();
     let mut backing: Option<Backing> = None;
     for (place, caching) in (Contender::ALL.len()..).zip(Caching::ALL) {
         let who = Who { place, name: caching.name().to_owned() };
@@ -208,13 +237,28 @@ fn measure_openstack(
         requests::measure(stage, &running, warm_up, WARM_UP)?;
         for scenario in extent.scenarios() {
             if scenario.connections <= OPENSTACK_CONNECTIONS_MAX {
-                report.add(scenario, &who, requests::measure(stage, &running, scenario, duration)?);
+                let figures = requests::measure(stage, &running, scenario, duration)?;
+                if figures.errors > 0 {
+                    await_rest(stage)?;
+                }
+                report.add(scenario, &who, figures);
             }
         }
         running.stop()?;
         backing = Some(behind);
     }
     backing.map_or(Ok(()), Backing::stop)
+}
+
+/// Waits until requests that nobody waits for any longer are worked off: they would be counted as
+/// part of what is measured next.
+fn await_rest(stage: &Stage) -> anyhow::Result<()> {
+    wait_until("OpenStack's path to answer a single guest again", REST, || {
+        let asked = Instant::now();
+        let answered = stage.guests.get(crawl::META_DATA).is_ok_and(|reply| reply.status == 200);
+        answered && asked.elapsed() < AT_REST
+    })?;
+    Ok(())
 }
 
 /// A path in the directory where cargo puts what it builds.
@@ -229,20 +273,23 @@ fn measure_one(
     stage: &Stage,
     contender: Contender,
     who: &Who,
-    running: &Running,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let duration = Duration::from_secs_f64(extent.seconds);
     if extent.requests {
-        report.add(FIRST_READS, who, requests::measure(stage, running, FIRST_READS, duration)?);
-        for scenario in extent.scenarios() {
-            if contender.does(scenario.keep) {
-                report.add(scenario, who, requests::measure(stage, running, scenario, duration)?);
-            }
+        let running = contender.start(stage)?;
+        let measure = |scenario| requests::measure(stage, &running, scenario, duration);
+        report.add(FIRST_READS, who, measure(FIRST_READS)?);
+        for scenario in extent.scenarios().into_iter().filter(|it| contender.does(it.keep)) {
+            report.add(scenario, who, measure(scenario)?);
         }
+        running.stop()?;
     }
     if extent.guests > 0 && contender.does_boots() {
-        report.add_storm(who, storm::run(stage, running)?);
+        // Started anew: whoever answers has never heard of the guests of a storm.
+        let running = contender.start(stage)?;
+        report.add_storm(who, storm::run(stage, &running)?);
+        running.stop()?;
     }
     Ok(())
 }

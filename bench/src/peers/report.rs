@@ -28,6 +28,10 @@ pub(super) struct Who {
 #[derive(Debug)]
 pub(super) struct Report {
     machine: String,
+    /// The same without what was added later, for plots.
+    caption: String,
+    /// How much was measured.
+    extent: String,
     /// The machine's load average when it began: of whoever else uses it.
     load_before: String,
     requests: BTreeMap<(Scenario, Who), Vec<Figures>>,
@@ -57,9 +61,11 @@ pub(super) struct StormRow {
 
 impl Report {
     /// No figures yet, of what is measured on `machine`.
-    pub(super) fn new(machine: String) -> Self {
+    pub(super) fn new(machine: String, extent: String) -> Self {
         Self {
+            caption: machine.clone(),
             machine,
+            extent,
             load_before: load_average(),
             requests: BTreeMap::new(),
             storms: BTreeMap::new(),
@@ -92,8 +98,9 @@ impl Report {
     /// The tables, with what they were measured on.
     pub(super) fn markdown(&self) -> String {
         let mut text = format!(
-            "{}; load average {} before and {} after\n",
+            "{}; {}; load average {} before and {} after\n",
             self.machine,
+            self.extent,
             self.load_before,
             load_average()
         );
@@ -108,6 +115,7 @@ impl Report {
     pub(super) fn json(&self) -> anyhow::Result<String> {
         let document = serde_json::json!({
             "machine": self.machine,
+            "extent": self.extent,
             "load_average": { "before": self.load_before, "after": load_average() },
             "requests": self.request_rows(),
             "storms": self.storm_rows(),
@@ -144,7 +152,8 @@ impl Report {
             let rows = self.storm_rows().into_iter();
             let bar = |row: StormRow| Bar { name: row.contender, value: row.storm.total_seconds };
             let all: Vec<_> = rows.map(bar).collect();
-            let plot = bars("boot storm: seconds until the last guest had all", &all);
+            let title = "boot storm: seconds until the last guest had all";
+            let plot = bars(title, &self.caption, &all);
             plots.push(("boot storm", "peers-storm.svg", plot));
         }
         plots
@@ -163,7 +172,8 @@ impl Report {
             .into_iter()
             .map(|(who, points)| Line { name: who.name.clone(), points })
             .collect();
-        lines(&format!("meta_data.json, {}: requests per second", keep.name()), "connections", &all)
+        let title = format!("meta_data.json, {}: requests per second", keep.name());
+        lines(&title, &self.caption, "connections", &all)
     }
 
     fn request_rows(&self) -> Vec<RequestRow> {
@@ -181,6 +191,7 @@ impl Report {
                 errors: rounds.iter().map(|f| f.errors).sum(),
                 cpu_seconds_per_1000: medians(rounds, |f| &f.cpu_seconds_per_1000),
                 memory_kib: medians(rounds, |f| &f.memory_kib),
+                generator: median(rounds, |f| f.generator),
                 failures: sums(rounds.iter().map(|f| &f.failures)),
             },
         };
@@ -210,9 +221,16 @@ impl Report {
 
 const PREFACE: &str = "What `./x bench` measured, from guests behind a router's redirect: every \
 contender answers on the same port of the same namespace, and they take turns. Figures are medians \
-over the rounds, of answers; those of all contenders are in [peers.json](peers.json), too. The load \
-generator is one thread on the same cores. OpenStack's database is in memory, its haproxy's log goes \
-nowhere, and Keystone is stubbed; nothing else of it is, but where a row says so.\n\n";
+over the rounds, of answers; those of all contenders are in [peers.json](peers.json), too. All \
+databases are in memory.\n\nThe load generator is one thread on the same cores, and sends the next \
+request on a connection when it has the answer to the one before: where it takes a whole processor \
+itself, as the last column says, the answering side could do more, and processor time says how they \
+compare. Innkeeper writes a line for each request at once, nginx gathers them for a second, and not at \
+all where `access_log` is off.\n\nOf OpenStack, Keystone is stubbed, and nothing else but where a row \
+says so; its haproxy's log goes nowhere; Nova runs four processes of one thread under uWSGI, since \
+uncached requests stall with Debian's 32 threads. It has one instance, so that there are no storms and \
+no first reads, and no row of 512 connections, with which requests take longer than guests wait. nginx \
+with files has no storms: it takes a file for a directory where a path ends in a slash.\n\n";
 
 /// The middle one of what the rounds gave.
 pub(super) fn median<R, T>(rounds: &[R], of: impl Fn(&R) -> T) -> T

@@ -12,6 +12,7 @@ use super::{
     contender::Running,
     crawl::{INSTANCE_ID, META_DATA},
     stage::Stage,
+    usage::own_time,
 };
 use crate::{
     load::{Connections, Load, ask, request},
@@ -70,6 +71,8 @@ pub(super) struct Figures {
     pub(super) cpu_seconds_per_1000: BTreeMap<&'static str, f64>,
     /// Memory (PSS) of each component afterwards, in KiB.
     pub(super) memory_kib: BTreeMap<&'static str, u64>,
+    /// Of a processor, how much the load generator, one thread, took: near 1 it is what limits.
+    pub(super) generator: f64,
     /// What went wrong, and how often.
     pub(super) failures: BTreeMap<String, u64>,
 }
@@ -87,13 +90,15 @@ pub(super) fn measure(
 ) -> anyhow::Result<Figures> {
     let Scenario { document, keep, connections } = scenario;
     let load = Load { path: document.path(), connections, keep, duration };
-    let before = running.cpu()?;
+    let (before, own_before, started) = (running.cpu()?, own_time()?, Instant::now());
     let samples = match document {
         Document::FirstMetaData => {
             stage.guests.run(|| first_reads(&stage.addresses, connections))??
         }
         _ => stage.guests.run(|| load.measure())??,
     };
+    let own = own_time()?.saturating_sub(own_before);
+    let generator = own.as_secs_f64() / started.elapsed().as_secs_f64();
     let after = running.cpu()?;
     #[allow(clippy::cast_precision_loss, reason = "far fewer requests than 2^52")]
     let thousands = (samples.answers() as f64 / 1000.0).max(f64::MIN_POSITIVE);
@@ -109,6 +114,7 @@ pub(super) fn measure(
         errors: samples.errors(),
         cpu_seconds_per_1000: cpu.collect(),
         memory_kib: running.memory()?,
+        generator,
         failures: samples.failures().clone(),
     })
 }

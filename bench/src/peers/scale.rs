@@ -1,7 +1,7 @@
 //! Whether it matters how many instances there are: `innkeeper serve` with few and with many in its
 //! store, each in a lab of its own.
 
-mod report;
+mod tables;
 
 use std::{
     fs,
@@ -17,6 +17,7 @@ use innkeeper_lab::{Sandbox, relaunch, wait_until};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    report::median,
     requests::read_each,
     stage::{END, Stage},
     usage::resident_kib,
@@ -29,6 +30,8 @@ const FEW: usize = 1000;
 const GUESTS: usize = 1000;
 /// Reads of one guest's document, after the first.
 const READS_AGAIN: usize = 5000;
+/// Starts, each with all reads; the median is reported.
+const ROUNDS: usize = 5;
 /// After starting, before the memory of one that has nothing to do is looked at.
 const SETTLE: Duration = Duration::from_secs(3);
 /// How often it is looked whether it has started.
@@ -75,7 +78,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let innkeeper = crate::innkeeper(arguments.innkeeper.as_deref())?;
     let figures = measure_each(&innkeeper, &[FEW, arguments.instances])?;
-    report::finish(&super::machine(&innkeeper, None)?, &figures, &arguments.out)
+    tables::finish(&super::machine(&innkeeper, None)?, &figures, &arguments.out)
 }
 
 /// How one number is measured, in a process of its own; started by the benchmark itself.
@@ -118,6 +121,24 @@ fn measure_each(innkeeper: &Path, numbers: &[usize]) -> anyhow::Result<Vec<Scale
 fn measure(innkeeper: &Path, instances: usize) -> anyhow::Result<Scale> {
     let guests = GUESTS.min(instances);
     let stage = Stage::set_up(innkeeper, guests, instances - guests)?;
+    let rounds: Vec<Scale> = (0..ROUNDS).map(|_| measure_once(&stage)).collect::<Result<_, _>>()?;
+    Ok(Scale {
+        instances,
+        store_kib: store_kib(stage.world.directory())?,
+        start_ms: median(&rounds, |round| round.start_ms),
+        first_answer_ms: median(&rounds, |round| round.first_answer_ms),
+        idle_rss_kib: median(&rounds, |round| round.idle_rss_kib),
+        busy_rss_kib: median(&rounds, |round| round.busy_rss_kib),
+        first_read_p50_us: median(&rounds, |round| round.first_read_p50_us),
+        first_read_p99_us: median(&rounds, |round| round.first_read_p99_us),
+        read_again_p50_us: median(&rounds, |round| round.read_again_p50_us),
+        read_again_p99_us: median(&rounds, |round| round.read_again_p99_us),
+        errors: rounds.iter().map(|round| round.errors).sum(),
+    })
+}
+
+/// Starts it, lets it rest, reads, ends it.
+fn measure_once(stage: &Stage) -> anyhow::Result<Scale> {
     let started = Instant::now();
     let mut serve = stage.world.start("serve")?;
     let control = stage.world.directory().join("control.sock");
@@ -143,8 +164,6 @@ fn measure(innkeeper: &Path, instances: usize) -> anyhow::Result<Scale> {
     let busy_rss_kib = resident_kib(serve.id())?;
     serve.terminate(END)?;
     Ok(Scale {
-        instances,
-        store_kib: store_kib(stage.world.directory())?,
         start_ms: start.unwrap_or_default().as_millis(),
         first_answer_ms: first_answer.as_millis(),
         idle_rss_kib,
@@ -154,6 +173,7 @@ fn measure(innkeeper: &Path, instances: usize) -> anyhow::Result<Scale> {
         read_again_p50_us: again.percentile(50.0),
         read_again_p99_us: again.percentile(99.0),
         errors: first.errors() + again.errors(),
+        ..Scale::default()
     })
 }
 

@@ -65,8 +65,9 @@ impl Stage {
         await_link(&bridge)?;
         let guests = plug_in(&bridge, &addresses)?;
         know_each_other(&namespace, &addresses, world.directory())?;
-        spare_the_kernel(&namespace, &guests)?;
         world.await_answer(&guests)?;
+        // By now the rules that track connections are there.
+        spare_the_kernel(&namespace, &guests)?;
         let answers = answers(&guests)?;
         serve.terminate(END)?;
         Ok(Self { world, guests, addresses, namespace, answers })

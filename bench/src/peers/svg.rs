@@ -18,12 +18,15 @@ pub(super) struct Bar {
 }
 
 /// Distinguishable by people who see colours differently (Okabe and Ito).
-const COLOURS: [&str; 8] =
-    ["#0072b2", "#56b4e9", "#009e73", "#e69f00", "#d55e00", "#cc79a7", "#f0e442", "#555555"];
+const COLOURS: [&str; 11] = [
+    "#0072b2", "#56b4e9", "#009e73", "#e69f00", "#d55e00", "#cc79a7", "#f0e442", "#555555",
+    // Lighter and darker, for those that are farthest from the others.
+    "#999999", "#000000", "#8c510a",
+];
 
 const WIDTH: f64 = 760.0;
 const LEFT: f64 = 70.0;
-const TOP: f64 = 40.0;
+const TOP: f64 = 56.0;
 const PLOT_WIDTH: f64 = 640.0;
 const PLOT_HEIGHT: f64 = 260.0;
 /// Of a line of text, and of a bar with the room below it.
@@ -33,7 +36,7 @@ const BARS_LEFT: f64 = 320.0;
 const BARS_WIDTH: f64 = 360.0;
 
 /// Lines, the values on a logarithmic axis, the places evenly spaced.
-pub(super) fn lines(title: &str, across: &str, lines: &[Line]) -> String {
+pub(super) fn lines(title: &str, caption: &str, across: &str, lines: &[Line]) -> String {
     let mut places: Vec<usize> =
         lines.iter().flat_map(|line| line.points.iter().map(|(place, _)| *place)).collect();
     places.sort_unstable();
@@ -49,7 +52,7 @@ pub(super) fn lines(title: &str, across: &str, lines: &[Line]) -> String {
         TOP + PLOT_HEIGHT * (1.0 - part.clamp(0.0, 1.0))
     };
     let height = TOP + PLOT_HEIGHT + ROW * (number(lines.len()) + 3.0);
-    let mut svg = begin(title, height);
+    let mut svg = begin(title, caption, height);
     let mut exponent = low;
     while exponent <= high {
         let at = y(10_f64.powf(exponent));
@@ -89,9 +92,9 @@ pub(super) fn lines(title: &str, across: &str, lines: &[Line]) -> String {
 }
 
 /// Bars, one below the other, the values beside them.
-pub(super) fn bars(title: &str, bars: &[Bar]) -> String {
+pub(super) fn bars(title: &str, caption: &str, bars: &[Bar]) -> String {
     let longest = bars.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
-    let mut svg = begin(title, TOP + ROW * (number(bars.len()) + 1.0));
+    let mut svg = begin(title, caption, TOP + ROW * (number(bars.len()) + 1.0));
     for (index, bar) in bars.iter().enumerate() {
         let top = TOP + ROW * number(index);
         let width = BARS_WIDTH * bar.value / longest;
@@ -118,13 +121,14 @@ fn decades(values: impl Iterator<Item = f64>) -> (f64, f64) {
     (low, high.ceil().max(low + 1.0))
 }
 
-fn begin(title: &str, height: f64) -> String {
+fn begin(title: &str, caption: &str, height: f64) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" \
          font-family=\"sans-serif\" font-size=\"12\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
     let _ = writeln!(svg, r#"<text x="{LEFT}" y="22" font-size="15">{}</text>"#, escaped(title));
+    let _ = writeln!(svg, r#"<text x="{LEFT}" y="38" font-size="9">{}</text>"#, escaped(caption));
     svg
 }
 
@@ -153,21 +157,22 @@ mod tests {
     #[test]
     fn a_line_has_a_point_for_each_value() {
         let line = Line { name: "a < b".to_owned(), points: vec![(1, 10.0), (64, 1000.0)] };
-        let svg = lines("title", "connections", &[line]);
+        let svg = lines("title", "machine", "connections", &[line]);
         assert_eq!(svg.matches("<circle").count(), 2);
+        assert!(svg.contains(">machine</text>"));
         assert!(svg.contains("a &lt; b") && svg.ends_with("</svg>\n"));
     }
 
     #[test]
     fn nothing_measured_is_an_empty_plot() {
-        assert!(lines("t", "c", &[]).ends_with("</svg>\n"));
-        assert!(bars("t", &[]).ends_with("</svg>\n"));
+        assert!(lines("t", "m", "c", &[]).ends_with("</svg>\n"));
+        assert!(bars("t", "m", &[]).ends_with("</svg>\n"));
     }
 
     #[test]
     fn the_longest_bar_fills_the_room() {
         let bar = |value| Bar { name: String::new(), value };
-        let svg = bars("t", &[bar(1.0), bar(2.0)]);
+        let svg = bars("t", "m", &[bar(1.0), bar(2.0)]);
         assert!(svg.contains("width=\"180.0\"") && svg.contains("width=\"360.0\""));
     }
 }

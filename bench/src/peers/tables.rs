@@ -13,13 +13,13 @@ pub(super) fn requests(rows: &[RequestRow]) -> String {
     }
     let mut text =
         "\n| document | connections | at once | who answers | requests/s | p50 µs | p99 µs \
-                    | p99.9 µs | errors | CPU s per 1,000 | PSS MiB |\n\
-                    |---|---|---:|---|---:|---:|---:|---:|---:|---:|---:|\n"
+                    | p99.9 µs | errors | CPU s per 1,000 | PSS MiB | load generator's CPU |\n\
+                    |---|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|\n"
             .to_owned();
     for row in rows {
         let f = &row.figures;
         text += &format!(
-            "| {} | {} | {} | {} | {:.0} | {} | {} | {} | {} | {} | {} |\n",
+            "| {} | {} | {} | {} | {:.0} | {} | {} | {} | {} | {} | {} | {:.0} % |\n",
             row.document,
             row.mode,
             row.connections,
@@ -31,6 +31,7 @@ pub(super) fn requests(rows: &[RequestRow]) -> String {
             errors(f.errors, &f.failures),
             parts(&f.cpu_seconds_per_1000, |seconds| format!("{seconds:.3}")),
             memory(&f.memory_kib),
+            f.generator * 100.0,
         );
     }
     text

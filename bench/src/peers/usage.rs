@@ -17,6 +17,15 @@ pub(super) fn cpu_time(root: u32) -> anyhow::Result<Duration> {
         // One that has ended meanwhile is counted with its parent from now on.
         ticks += stat(process).map(|stat| stat.ticks).unwrap_or_default();
     }
+    of_ticks(ticks)
+}
+
+/// The processor time that this process has had.
+pub(super) fn own_time() -> anyhow::Result<Duration> {
+    of_ticks(stat(std::process::id()).context("read what this process has taken")?.ticks)
+}
+
+fn of_ticks(ticks: u64) -> anyhow::Result<Duration> {
     let per_second = u32::try_from(rustix::param::clock_ticks_per_second())?;
     Ok(Duration::from_secs(ticks) / per_second)
 }

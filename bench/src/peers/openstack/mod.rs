@@ -54,7 +54,7 @@ const FILES: [(&str, &str); 8] = [
 pub(super) enum Caching {
     /// The agent asks Neutron for every request; Nova keeps an instance for 15 seconds.
     AsShipped,
-    /// The agent keeps Neutron's answers, too.
+    /// The agent keeps Neutron's answers, too, and Nova an instance for an hour.
     Best,
     /// The agent asks Neutron, and Nova its database and Neutron, for every request.
     Nothing,
@@ -71,9 +71,18 @@ impl Caching {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::AsShipped => "OpenStack Zed as it ships: agent cache off, Nova cache on",
-            Self::Best => "OpenStack Zed at its best: agent cache on, Nova cache on",
+            Self::Best => "OpenStack Zed at its best: agent cache on, Nova cache for an hour",
             Self::Nothing => "OpenStack Zed, nothing cached",
             Self::StubbedRpc => "OpenStack Zed as it ships, but neutron-server's RPC stubbed",
+        }
+    }
+
+    /// The directory of Nova's files.
+    const fn nova_files(self) -> &'static str {
+        match self {
+            Self::AsShipped | Self::StubbedRpc => "nova-as-shipped",
+            Self::Best => "nova-best",
+            Self::Nothing => "nova-uncached",
         }
     }
 }
@@ -181,7 +190,7 @@ impl OpenStack {
         if socket.exists() {
             fs::remove_file(&socket)?;
         }
-        let nova = Service::Nova { cached: caching != Caching::Nothing }.start(&self.tree)?;
+        let nova = Service::Nova { files: caching.nova_files() }.start(&self.tree)?;
         let agent = Service::Agent { caches: caching == Caching::Best }.start(&self.tree)?;
         wait_until("the agent's socket", PATIENCE, || socket.exists())?;
         let haproxy = self.haproxy(stage)?;
@@ -233,10 +242,16 @@ impl OpenStack {
 /// Nova reads a directory of files: one for each caching.
 fn nova_files(tree: &Tree, etc: &Path) -> anyhow::Result<()> {
     let text = include_str!("nova.conf");
-    let uncached = text.replace("[api]\n", "[api]\nmetadata_cache_expiration = 0\n");
-    ensure!(uncached != text, "nova.conf has no section for the cache's time");
+    let cached_for = |seconds: u32| {
+        text.replace("[api]\n", &format!("[api]\nmetadata_cache_expiration = {seconds}\n"))
+    };
+    ensure!(text.contains("[api]\n"), "nova.conf has no section for the cache's time");
     fs::write(etc.join("nova.conf"), text)?;
-    for (name, text) in [("nova-cached", text), ("nova-uncached", &uncached)] {
+    for (name, text) in [
+        (Caching::AsShipped.nova_files(), text),
+        (Caching::Best.nova_files(), &cached_for(3600)),
+        (Caching::Nothing.nova_files(), &cached_for(0)),
+    ] {
         let directory = etc.join(name);
         fs::create_dir_all(&directory)?;
         fs::write(directory.join("nova.conf"), text)?;

@@ -22,7 +22,8 @@ pub(super) enum Service {
     NeutronApi,
     /// Nova's metadata API, which keeps instances for a while or not at all.
     Nova {
-        cached: bool,
+        /// The directory of its files.
+        files: &'static str,
     },
     /// neutron-metadata-agent, which keeps Neutron's answers or not.
     Agent {
@@ -81,9 +82,8 @@ impl Service {
                     .with("OS_NEUTRON_CONFIG_DIR", &format!("{DIRECTORY}/etc"))
                     .with("OS_NEUTRON_CONFIG_FILES", neutron)
             }
-            Self::Nova { cached } => {
-                let kind = if cached { "nova-cached" } else { "nova-uncached" };
-                let ini = format!("{DIRECTORY}/etc/{kind}/uwsgi.ini");
+            Self::Nova { files } => {
+                let ini = format!("{DIRECTORY}/etc/{files}/uwsgi.ini");
                 tree.program(["uwsgi_python3", "--ini", &ini])
             }
             Self::Agent { caches } => {

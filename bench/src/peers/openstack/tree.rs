@@ -54,7 +54,10 @@ impl Tree {
         fs::create_dir_all(directory)?;
         eprintln!("installing OpenStack into {}: some minutes", directory.display());
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--", "mmdebstrap", "--quiet", "--variant=minbase"]);
+        command.args(["--pdeathsig", "KILL", "--"]);
+        // What it mounts and starts is gone with it, however it ends.
+        command.args(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--"]);
+        command.args(["mmdebstrap", "--quiet", "--variant=minbase"]);
         command.arg(format!("--include={PACKAGES}"));
         command.args(["--dpkgopt=force-unsafe-io", "--aptopt=Apt::Install-Recommends \"false\""]);
         command.args(proxies().iter().map(|line| format!("--aptopt={line}")));
