@@ -142,7 +142,7 @@ fn hint(source: &io::Error) -> &'static str {
     } else if is(Errno::NFILE) {
         " (raise the machine's limit of open files: sysctl fs.file-max)"
     } else if source.kind() == io::ErrorKind::PermissionDenied {
-        " (the host role needs CAP_NET_ADMIN and CAP_SYS_ADMIN: run it as root)"
+        " (the host role needs CAP_NET_ADMIN, CAP_NET_BROADCAST and CAP_SYS_ADMIN: run it as root)"
     } else {
         ""
     }

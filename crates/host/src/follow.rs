@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use innkeeper_model::Topology;
 use tokio::{
     sync::watch,
-    time::{sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,7 @@ use crate::{
 const WATCH: Duration = Duration::from_secs(30);
 /// How long after a failure it is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// How often it is looked whether names of namespaces are gone.
+/// How often it is looked whether names of namespaces still stand for them.
 const NAMES_PAUSE: Duration = Duration::from_secs(1);
 /// How often taps are looked at although no link is said to have changed.
 const GUARD_PAUSE: Duration = Duration::from_secs(1);
@@ -77,26 +77,32 @@ impl Host {
 
     async fn keep_networks(&self, mut newest: Newest) {
         let mut guarded = self.guarded.subscribe();
-        let kernel = watched(Watch::networks());
+        let mut kernel = watched(Watch::networks());
         let mut pace = Pace::new();
         let mut is_new = false;
         loop {
             guarded.mark_unchanged();
             is_new |= newest.has_changed().unwrap_or(false);
+            let news = kernel.as_ref().map(Watch::take).unwrap_or_default();
             let Some(topology) = newest.borrow_and_update().clone() else {
                 if newest.changed().await.is_err() {
                     return;
                 }
                 continue;
             };
-            let news = kernel.as_ref().map(Watch::take).unwrap_or_default();
             if news.everything {
-                pace.hurry();
+                pace.overlooked();
+            }
+            if pace.next() <= Instant::now() && heard_again(&mut kernel) {
+                tracing::info!("changes are heard of again");
+                pace.overlooked();
             }
             let depth = pace.depth(is_new);
             is_new = false;
             let report = self.pass(&topology, depth, news, Some(SLICE)).await;
-            if let Some(whole) = pace.passed(depth, &report) {
+            if report.came_to_nothing {
+                pace.failed();
+            } else if let Some(whole) = pace.passed(depth, &report) {
                 lock(&self.status).last_pass = whole;
             }
             if report.unfinished {
@@ -109,8 +115,12 @@ impl Host {
                 // Every link of the network is marked or loses its mark.
                 _ = guarded.changed() => {}
                 () = changed(kernel.as_ref()) => {
-                    // What the topology changed is not to wait for it.
-                    is_new = timeout(pace.gather(), newest.changed()).await.is_ok();
+                    // Many change at once; what the topology changed is not to wait for them.
+                    tokio::select! {
+                        _ = newest.changed() => is_new = true,
+                        _ = guarded.changed() => {}
+                        () = sleep(pace.gather()) => {}
+                    }
                 }
                 () = self.await_missing_name() => {}
                 () = sleep_until(next) => {}
@@ -118,7 +128,7 @@ impl Host {
         }
     }
 
-    /// Returns once the name of a namespace is gone that was there.
+    /// Returns once the name of a namespace stands for it no more.
     async fn await_missing_name(&self) {
         loop {
             sleep(NAMES_PAUSE).await;
@@ -167,6 +177,16 @@ impl Host {
 /// A watch that can be done without.
 fn watched(watch: Result<Watch, HostError>) -> Option<Watch> {
     watch.inspect_err(|error| tracing::warn!(%error, "changes are noticed later")).ok()
+}
+
+/// Watches again if there is no watch, or none any more; says whether it does.
+fn heard_again(watch: &mut Option<Watch>) -> bool {
+    if watch.as_ref().is_some_and(|watch| !watch.has_ended()) {
+        return false;
+    }
+    // Why it cannot was said at first.
+    *watch = Watch::networks().ok();
+    watch.is_some()
 }
 
 /// Returns when something has changed; never, if that cannot be told.

@@ -180,7 +180,8 @@ impl Host {
                 report
             }
             Err(error) => {
-                let mut report = ReconcileReport::default();
+                let mut report =
+                    ReconcileReport { came_to_nothing: true, ..ReconcileReport::default() };
                 report.failed("host", &error);
                 report
             }

@@ -131,6 +131,12 @@ impl Namespaces {
         Ok(names)
     }
 
+    /// What a name stands for: the namespace of this id, or anything else.
+    pub(crate) fn id(&self, name: &str) -> Option<NamespaceId> {
+        let found = fs::symlink_metadata(self.path(name)).ok()?;
+        Some((found.dev(), found.ino()))
+    }
+
     /// The file that a namespace of this name is bound to.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)

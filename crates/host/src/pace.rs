@@ -24,11 +24,13 @@ const EVENT_GATHER: Duration = Duration::from_millis(50);
 /// The same, as a multiple of how long the last pass took: whoever changes something all the time
 /// takes a third of one core at the most.
 const EVENT_REST: u32 = 2;
+/// Longer than that nothing waits after a change, however long the last pass took.
+const EVENT_GATHER_MAX: Duration = Duration::from_secs(1);
 /// How long after a failure it is tried again.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// Settings under /proc/sys are looked at in one of so many looks at everything, besides whenever
-/// something is said to have changed in their namespace: where there are thousands, the kernel takes
-/// long to find them.
+pub(crate) const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Settings under /proc/sys are looked at in one of so many looks at everything, besides a router's
+/// whenever something is said to have changed in its namespace: where there are thousands, the kernel
+/// takes long to find them.
 const SETTINGS_EVERY: u32 = 16;
 
 /// The rhythm of passes.
@@ -39,6 +41,12 @@ pub(crate) struct Pace {
     sweeps: u32,
     /// What the one under way has taken.
     taken: Duration,
+    /// Whether one is under way, between two passes.
+    is_under_way: bool,
+    /// Whether something may have changed that nobody heard of, settings too.
+    is_unsure: bool,
+    /// The same, since the look under way began: it is not enough.
+    once_more: bool,
     /// When it is gone on with, whatever else there is to do.
     slice_at: Instant,
     last_pass: Duration,
@@ -49,7 +57,16 @@ impl Pace {
     pub(crate) fn new() -> Self {
         let now = Instant::now();
         let (taken, last_pass) = (Duration::ZERO, Duration::ZERO);
-        Self { sweep_at: now, sweeps: 0, taken, slice_at: now, last_pass }
+        Self {
+            sweep_at: now,
+            sweeps: 0,
+            taken,
+            is_under_way: false,
+            is_unsure: false,
+            once_more: false,
+            slice_at: now,
+            last_pass,
+        }
     }
 
     /// How deep the next pass looks, now; with something new to be brought up, that comes first.
@@ -57,17 +74,29 @@ impl Pace {
         let now = Instant::now();
         if now < self.sweep_at || (is_new && now < self.slice_at) {
             Depth::Changed
-        } else if self.sweeps.is_multiple_of(SETTINGS_EVERY) {
+        } else if self.is_unsure || self.sweeps.is_multiple_of(SETTINGS_EVERY) {
             Depth::Thorough
         } else {
             Depth::Full
         }
     }
 
-    /// Has everything be looked at, as soon as that is fair.
-    pub(crate) fn hurry(&mut self) {
-        let rest = self.gather();
+    /// Has everything be looked at, thoroughly and as soon as that is fair: something may have
+    /// changed anywhere.
+    pub(crate) fn overlooked(&mut self) {
+        self.overlooked_until(self.gather());
+    }
+
+    /// The same, where a pass came to nothing: what it was to look at is forgotten.
+    pub(crate) fn failed(&mut self) {
+        self.sweep_at = Instant::now() + RETRY_PAUSE;
+        self.overlooked_until(RETRY_PAUSE);
+    }
+
+    fn overlooked_until(&mut self, rest: Duration) {
         self.sweep_at = self.sweep_at.min(Instant::now() + rest);
+        self.is_unsure = true;
+        self.once_more = self.is_under_way;
     }
 
     /// Notes how a pass went; how long the look at everything took that it has brought to its end.
@@ -78,6 +107,7 @@ impl Pace {
         }
         self.taken += report.took.saturating_sub(report.aside);
         self.slice_at = Instant::now() + SLICE_REST;
+        self.is_under_way = report.unfinished;
         if report.unfinished {
             return None;
         }
@@ -85,12 +115,17 @@ impl Pace {
         let whole = std::mem::take(&mut self.taken);
         let rest = (whole * SWEEP_REST).clamp(SWEEP_PAUSE_MIN, SWEEP_PAUSE_MAX);
         self.sweep_at = Instant::now() + rest;
+        // Begun before something was overlooked, it may have been past that already.
+        self.is_unsure = std::mem::take(&mut self.once_more);
+        if self.is_unsure {
+            self.sweep_at = Instant::now() + self.gather();
+        }
         Some(whole)
     }
 
     /// How long to wait for more after a change in the kernel.
     pub(crate) fn gather(&self) -> Duration {
-        EVENT_GATHER.max(self.last_pass * EVENT_REST)
+        (self.last_pass * EVENT_REST).clamp(EVENT_GATHER, EVENT_GATHER_MAX)
     }
 
     /// When to look although nothing is said to have changed.
@@ -132,9 +167,44 @@ mod tests {
         pace.passed(Depth::Thorough, &report(600_000, false));
         assert!(pace.next() <= Instant::now() + SWEEP_PAUSE_MAX);
         pace.passed(Depth::Changed, &report(1, false));
-        pace.hurry();
+        pace.overlooked();
         assert!(pace.next() <= Instant::now() + EVENT_GATHER);
         pace.sweep_at = Instant::now();
+        assert_eq!(pace.depth(false), Depth::Thorough, "settings may have been changed");
+        pace.passed(Depth::Thorough, &report(1, false));
+        pace.sweep_at = Instant::now();
         assert_eq!(pace.depth(false), Depth::Full);
+    }
+
+    #[test]
+    fn what_a_look_may_have_been_past_is_looked_at_by_another() {
+        let mut pace = Pace::new();
+        pace.passed(Depth::Thorough, &report(250, true));
+        pace.overlooked();
+        pace.passed(Depth::Thorough, &report(250, true));
+        pace.passed(Depth::Thorough, &report(250, false));
+        assert!(pace.next() <= Instant::now() + EVENT_GATHER_MAX);
+        pace.sweep_at = Instant::now();
+        assert_eq!(pace.depth(false), Depth::Thorough);
+        pace.passed(Depth::Thorough, &report(250, false));
+        assert!(pace.next() >= Instant::now() + SWEEP_PAUSE_MIN - EVENT_GATHER);
+    }
+
+    #[test]
+    fn a_pass_that_came_to_nothing_is_made_up_for_but_not_at_once() {
+        let mut pace = Pace::new();
+        pace.passed(Depth::Thorough, &report(1, false));
+        pace.failed();
+        assert_eq!(pace.depth(false), Depth::Changed);
+        assert!(pace.next() <= Instant::now() + RETRY_PAUSE);
+        pace.sweep_at = Instant::now();
+        assert_eq!(pace.depth(false), Depth::Thorough);
+    }
+
+    #[test]
+    fn however_long_a_pass_took_changes_do_not_wait_for_long() {
+        let mut pace = Pace::new();
+        pace.passed(Depth::Changed, &report(5_000, false));
+        assert_eq!(pace.gather(), EVENT_GATHER_MAX);
     }
 }

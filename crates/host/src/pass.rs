@@ -18,8 +18,10 @@ use crate::{
     netlink::{Link, News},
     nftables::{Nft, Table, router_rules},
     outside::Outside,
+    pace::RETRY_PAUSE,
     plan::{LinkPlan, NamespacePlan, NamespaceRole, Plan},
     removal,
+    report::Failure,
     sweep::Sweep,
     told::Told,
     veth,
@@ -31,7 +33,7 @@ use crate::{
 pub(crate) enum Depth {
     /// What the topology changed, what failed before, and what is said to have changed.
     Changed,
-    /// That, and everything that the kernel tells of when it changes.
+    /// That, and everything else but settings.
     Full,
     /// Everything: somebody else may have changed it.
     Thorough,
@@ -61,6 +63,8 @@ pub(crate) struct Reconciler {
     settled: BTreeMap<String, Settled>,
     /// The generation of the rules in each namespace that was found right.
     rules_seen: HashMap<NamespaceId, u32>,
+    /// What was wrong with namespaces when they were last looked at, settled or not.
+    troubles: BTreeMap<String, Trouble>,
     /// Namespaces whose removal failed.
     unremoved: Vec<String>,
     generation: Option<TopologyGeneration>,
@@ -79,6 +83,13 @@ struct Settled {
     number: Option<i32>,
 }
 
+/// What could not be brought about, in or of a namespace.
+#[derive(Debug)]
+struct Trouble {
+    failures: Vec<Failure>,
+    found: Instant,
+}
+
 /// The links of a namespace with their bridges, as far as those are there.
 type Bridged<'a> = Vec<(&'a LinkPlan, Option<Link>)>;
 
@@ -91,6 +102,7 @@ impl Reconciler {
             config,
             settled: BTreeMap::new(),
             rules_seen: HashMap::new(),
+            troubles: BTreeMap::new(),
             unremoved: Vec::new(),
             generation: None,
             guarded: BTreeSet::new(),
@@ -98,8 +110,8 @@ impl Reconciler {
         }
     }
 
-    /// Whether the name of a namespace is gone that was there: of that the kernel tells nobody as long
-    /// as somebody has the namespace open.
+    /// Whether the name of a namespace is gone that was there, or stands for something else: of that
+    /// the kernel tells nobody as long as somebody has the namespace open.
     pub(crate) fn misses_a_name(&self) -> bool {
         !self.nameless().is_empty()
     }
@@ -127,7 +139,10 @@ impl Reconciler {
         let mut work = Work::new(hands);
         match Outside::open() {
             Ok(outside) => self.pass_with(&outside, topology, scope, &mut work),
-            Err(error) => work.report.failed("netlink", &error),
+            Err(error) => {
+                work.report.failed("netlink", &error);
+                work.report.came_to_nothing = true;
+            }
         }
         self.generation = Some(topology.generation);
         work
@@ -155,6 +170,8 @@ impl Reconciler {
         }
         let bridges = ensure_bridges(outside, &plan, work);
         self.settled.retain(|name, settled| plan.namespaces.get(name) == Some(&settled.plan));
+        self.troubles.retain(|name, _| plan.namespaces.contains_key(name));
+        let is_new = self.generation != Some(topology.generation);
         let told = self.told(&plan, scope);
         let swept = self.swept.take();
         let mut sweep =
@@ -162,9 +179,13 @@ impl Reconciler {
         for (name, namespace) in std::mem::take(&mut plan.namespaces) {
             let is_told = told.contains(&name);
             let is_its_turn = sweep.as_mut().is_some_and(|sweep| sweep.reaches(&name));
-            if !is_told && !is_its_turn && self.settled.contains_key(&name) {
+            if !is_told && !is_its_turn && !self.is_due(&name, is_new) {
+                if let Some(trouble) = self.troubles.get(&name) {
+                    work.report.failures.extend_from_slice(&trouble.failures);
+                }
                 continue;
             }
+            let failures_before = work.report.failures.len();
             let bridged: Result<Bridged<'_>, ()> = namespace
                 .links
                 .iter()
@@ -173,16 +194,17 @@ impl Reconciler {
             // What is wrong with a bridge was said of the bridge.
             let Ok(bridged) = bridged else {
                 self.settled.remove(&name);
+                self.troubles.remove(&name);
                 continue;
             };
-            // Of a router's settings the kernel tells; what else is set it tells nobody.
+            // Of forwarding, a router's setting, the kernel tells; of what else is set it tells nobody.
             let is_told_of_settings = is_told && namespace.role == NamespaceRole::Router;
             let settings = depth == Depth::Thorough || is_told_of_settings;
             let begun = Instant::now();
             match self.mend(&name, &namespace, &bridged, (outside, &scope.guarded, settings), work)
             {
                 Ok(Some((id, number))) => {
-                    self.settled.insert(name, Settled { plan: namespace, id, number });
+                    self.settled.insert(name.clone(), Settled { plan: namespace, id, number });
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -190,8 +212,13 @@ impl Reconciler {
                     work.report.failed(&name, &error);
                 }
             }
+            self.note_troubles(name, work.report.failures.get(failures_before..));
             if !is_its_turn {
-                work.report.aside += begun.elapsed();
+                let took = begun.elapsed();
+                work.report.aside += took;
+                if let Some(sweep) = &mut sweep {
+                    sweep.put_off(took);
+                }
             }
         }
         self.swept = match sweep {
@@ -204,6 +231,28 @@ impl Reconciler {
         self.rules_seen.retain(|id, _| alive.contains(id));
     }
 
+    /// Whether a namespace of which nobody told anything is to be looked at: what is not settled at
+    /// once, or once a while has gone by since it was found wrong.
+    fn is_due(&self, name: &str, is_new: bool) -> bool {
+        match self.troubles.get(name) {
+            Some(trouble) if trouble.found.elapsed() < RETRY_PAUSE => {
+                is_new && !self.settled.contains_key(name)
+            }
+            Some(_) => true,
+            None => !self.settled.contains_key(name),
+        }
+    }
+
+    fn note_troubles(&mut self, name: String, failures: Option<&[Failure]>) {
+        match failures {
+            None | Some([]) => drop(self.troubles.remove(&name)),
+            Some(failures) => {
+                let trouble = Trouble { failures: failures.to_vec(), found: Instant::now() };
+                self.troubles.insert(name, trouble);
+            }
+        }
+    }
+
     /// The namespaces that there is a reason to look at.
     fn told(&self, plan: &Plan, scope: &Scope) -> BTreeSet<String> {
         let told = Told::new(&scope.news, &self.guarded, &scope.guarded);
@@ -212,12 +261,11 @@ impl Reconciler {
         names.cloned().chain(self.nameless()).collect()
     }
 
-    /// Settled namespaces whose names are gone.
+    /// Settled namespaces whose names are gone, or stand for something else.
     fn nameless(&self) -> Vec<String> {
-        // Why names cannot be listed is said where all are wanted.
-        let Ok(names) = self.namespaces.names() else { return Vec::new() };
-        let names: BTreeSet<String> = names.into_iter().collect();
-        self.settled.keys().filter(|name| !names.contains(*name)).cloned().collect()
+        let settled = self.settled.iter();
+        let nameless = settled.filter(|(name, found)| self.namespaces.id(name) != Some(found.id));
+        nameless.map(|(name, _)| name.clone()).collect()
     }
 
     fn candidates_for_removal(&self, depth: Depth) -> Result<Vec<String>, HostError> {
@@ -236,8 +284,19 @@ impl Reconciler {
         (outside, guarded, settings): (&Outside, &BTreeSet<String>, bool),
         work: &mut Work,
     ) -> Result<Option<(NamespaceId, Option<i32>)>, HostError> {
-        let Some(namespace) = self.ensure_namespace(name, plan, work)? else { return Ok(None) };
+        let found = self.namespaces.open(name)?;
+        let is_made = found.is_none();
+        let found = match found {
+            None => self.make_namespace(name, plan, work)?,
+            found => found,
+        };
+        let Some(namespace) = found else { return Ok(None) };
         let id = namespace.id;
+        if is_made {
+            // The kernel may have given it the id of the one before.
+            self.settled.remove(name);
+            self.rules_seen.remove(&id);
+        }
         let rules_seen = self.rules_seen.get(&id).copied();
         let known = self.settled.get(name).filter(|settled| settled.id == id);
         let number = known.and_then(|known| known.number);
@@ -261,15 +320,12 @@ impl Reconciler {
         Ok(Some((id, number)))
     }
 
-    fn ensure_namespace(
+    fn make_namespace(
         &self,
         name: &str,
         plan: &NamespacePlan,
         work: &mut Work,
     ) -> Result<Option<Namespace>, HostError> {
-        if let Some(namespace) = self.namespaces.open(name)? {
-            return Ok(Some(namespace));
-        }
         if !work.mends() {
             work.change(name, "made namespace", || Ok(()))?;
             if plan.role == NamespaceRole::Router {

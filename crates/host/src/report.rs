@@ -17,6 +17,8 @@ pub struct ReconcileReport {
     pub(crate) aside: Duration,
     /// Whether it was to look at everything and has not come to the end.
     pub(crate) unfinished: bool,
+    /// Whether it came to nothing: what it was to look at has not been looked at.
+    pub(crate) came_to_nothing: bool,
 }
 
 impl ReconcileReport {

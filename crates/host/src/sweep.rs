@@ -33,6 +33,11 @@ impl Sweep {
         true
     }
 
+    /// Allows that much more: it went by on something else.
+    pub(crate) fn put_off(&mut self, by: Duration) {
+        self.until = self.until.map(|until| until + by);
+    }
+
     /// Where to go on; nothing if it has come to the end.
     pub(crate) fn rest(self) -> Option<String> {
         self.done.filter(|_| self.is_broken_off)
@@ -66,6 +71,13 @@ mod tests {
         }
         assert_eq!(all, NAMES);
         assert_eq!(done, None, "the last name ends it");
+    }
+
+    #[test]
+    fn what_went_by_on_something_else_does_not_count() {
+        let mut sweep = Sweep::go_on(None, Some(Duration::ZERO));
+        sweep.put_off(Duration::from_secs(60));
+        assert_eq!(reached(&mut sweep), NAMES);
     }
 
     #[test]

@@ -38,6 +38,7 @@ impl<'a> Told<'a> {
         let links = &self.news.links;
         let concerns = |link: &LinkPlan| {
             self.bridges.contains(&link.bridge)
+                || self.news.ports.contains(&link.port)
                 || links.contains(&link.outside)
                 || links.contains(&link.bridge)
         };

@@ -1,4 +1,4 @@
-//! The one system call of this crate for which there is no safe wrapper.
+//! Leaving a network namespace for a new one.
 
 #![allow(unsafe_code, reason = "unshare has only an unsafe wrapper")]
 

@@ -77,9 +77,9 @@ pub(crate) enum Command {
     Proxy(ConfigArgs),
     /// Run the host role, or see what it does: this machine's namespaces, links, DHCP, guarded taps.
     ///
-    /// Needs root, or CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE and CAP_SYS_ADMIN with a
-    /// namespace directory of its own user's (netns.dir); and no access to the database. Flags go
-    /// before `plan`, `status` or `cleanup`.
+    /// Needs root, or CAP_NET_ADMIN, CAP_NET_BROADCAST, CAP_NET_RAW, CAP_NET_BIND_SERVICE and
+    /// CAP_SYS_ADMIN with a namespace directory of its own user's (netns.dir); and no access to the
+    /// database. Flags go before `plan`, `status` or `cleanup`.
     Host(HostArgs),
     /// Show the whole path on this machine: two tenants, one address range, each its own document.
     ///

@@ -11,6 +11,7 @@ use std::{
     thread,
 };
 
+use innkeeper_model::PortId;
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_sys::{
     Socket, SocketAddr,
@@ -64,6 +65,9 @@ pub(crate) struct News {
     pub(crate) namespaces: BTreeSet<i32>,
     /// Links of the watcher's namespace that have, by name.
     pub(crate) links: BTreeSet<String>,
+    /// Of these, the ports whose marks they carry: a link that was renamed is told of by its new name
+    /// alone.
+    pub(crate) ports: BTreeSet<PortId>,
 }
 
 /// Tells of changes.
@@ -77,6 +81,7 @@ struct Told {
     changed: Notify,
     news: Mutex<News>,
     unwanted: AtomicBool,
+    ended: AtomicBool,
 }
 
 impl Watch {
@@ -86,7 +91,8 @@ impl Watch {
     }
 
     /// Watches the links of the calling thread's namespace, and links, addresses, rules and
-    /// forwarding of the namespaces that are linked with it: all that a host role makes are.
+    /// forwarding of the namespaces that are linked with it: all that a host role makes are, but for
+    /// those of routers without interfaces. Needs CAP_NET_BROADCAST.
     pub(crate) fn networks() -> Result<Self, HostError> {
         let route = [LINKS, IPV4_ADDRESSES, IPV6_ADDRESSES, IPV4_SETTINGS, IPV6_SETTINGS];
         let route = subscribe(NETLINK_ROUTE, &route, true)?;
@@ -97,6 +103,11 @@ impl Watch {
     /// Returns once something has changed since it last did.
     pub(crate) async fn changed(&self) {
         self.told.changed.notified().await;
+    }
+
+    /// Whether it hears of nothing any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.told.ended.load(Ordering::Relaxed)
     }
 
     /// What has changed since this was last asked.
@@ -112,6 +123,7 @@ impl Watch {
             while !telling.unwanted.load(Ordering::Relaxed) {
                 if let Err(error) = hear(&sockets, &mut buffer, &telling) {
                     tracing::warn!(%error, "changes are not heard of any more; everything is looked at now and then all the same");
+                    telling.ended.store(true, Ordering::Relaxed);
                     return;
                 }
             }
@@ -177,7 +189,7 @@ fn take_all(
     buffer: &mut [u8],
     told: &Told,
 ) -> io::Result<bool> {
-    let mut matters = false;
+    let (mut matters, mut lost) = (false, false);
     loop {
         match receive(socket, buffer) {
             Ok(received) => {
@@ -189,19 +201,24 @@ fn take_all(
                         true
                     }
                     (Subject::Networks, None) => {
-                        let names: Vec<_> = links(messages).map(|link| link.name).collect();
-                        let any = !names.is_empty();
-                        told.news().links.extend(names);
+                        let links: Vec<Link> = links(messages).collect();
+                        let any = !links.is_empty();
+                        let mut news = told.news();
+                        news.ports
+                            .extend(links.iter().filter_map(|link| marks::port_of(&link.alias)));
+                        news.links.extend(links.into_iter().map(|link| link.name));
                         any
                     }
                 };
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(matters),
-            // More happened than the kernel kept: reason enough to look.
-            Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => {
-                told.news().everything = true;
-                matters = true;
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // Only now, since the kernel goes on dropping, and does not say so again, until
+                // everything that it kept is read.
+                told.news().everything |= lost;
+                return Ok(matters || lost);
             }
+            // More happened than the kernel kept: reason enough to look.
+            Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => lost = true,
             Err(error) => return Err(error),
         }
     }

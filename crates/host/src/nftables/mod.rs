@@ -2,7 +2,7 @@
 //!
 //! They are written as text and set by the program `nft`, in one transaction; whether they are
 //! there the kernel is asked directly. Starting a program costs milliseconds, asking the kernel
-//! microseconds, and rules are looked at in every namespace every few seconds.
+//! microseconds, and rules are looked at in every namespace again and again.
 
 mod guard;
 mod kernel;

@@ -120,7 +120,7 @@ fn without_capabilities_it_says_which_it_needs() {
         let namespace = format!("qdhcp-{}", network["id"].as_str().expect("an id"));
         wait_until("the log to say what is needed", PATIENCE, || {
             let said = std::fs::read_to_string(&log).unwrap_or_default();
-            said.contains("the host role needs CAP_NET_ADMIN and CAP_SYS_ADMIN: run it as root")
+            said.contains("the host role needs CAP_NET_ADMIN, CAP_NET_BROADCAST and CAP_SYS_ADMIN: run it as root")
         })?;
         assert!(serving.is_running(), "it ended: {}", serving.log());
         serving.terminate(PATIENCE)?;
