@@ -68,27 +68,99 @@ fn a_name_that_is_taken_from_an_open_namespace_is_given_to_a_new_one() {
     lab::run_async(
         "a_name_that_is_taken_from_an_open_namespace_is_given_to_a_new_one",
         async || {
-            let source = Scripted::away();
-            let host = Host::new(HostConfig::default());
-            let stop = CancellationToken::new();
-            let (following, until, followed) = (host.clone(), stop.clone(), source.clone());
-            let task = tokio::spawn(async move { following.follow(&followed, until).await });
-            let network = hosted_network("brblue", "10.0.0.2/24", true);
-            let name = Names::of_network(&network).namespace;
-            source.tell(Topology { generation: 1, networks: vec![network], routers: Vec::new() });
-            lab::wait_for("the namespace", PATIENCE, || host.status().namespaces == 1);
-
+            let following = Following::start().await;
+            let name = &following.name;
             // As whoever listens in it does: the kernel keeps it, and tells of nothing.
             let path = format!("/run/netns/{name}");
             let held = std::fs::File::open(&path).unwrap();
             lab::ip(&format!("netns del {name}"));
             lab::wait_for("another namespace of that name", PATIENCE, || {
-                lab::ip("netns list").contains(&name)
+                lab::ip("netns list").contains(name)
                     && lab::ip(&format!("-n {name} address")).contains("169.254.169.254")
             });
             drop(held);
-            stop.cancel();
-            task.await.unwrap();
+            following.stop().await;
         },
     );
+}
+
+#[test]
+fn a_name_that_stands_for_somebody_elses_namespace_is_told_and_taken_back_when_it_is_free() {
+    lab::run_async(
+        "a_name_that_stands_for_somebody_elses_namespace_is_told_and_taken_back_when_it_is_free",
+        async || {
+            let following = Following::start().await;
+            let name = &following.name;
+            let held = std::fs::File::open(format!("/run/netns/{name}")).unwrap();
+            // Between two looks at names, none is missing.
+            lab::ip(&format!("netns del {name}"));
+            lab::ip(&format!("netns add {name}"));
+            let failures = || following.host.status().failures().count();
+            lab::wait_for("the failure", PATIENCE, || failures() == 1);
+            lab::ip(&format!("netns del {name}"));
+            lab::wait_for("a namespace of ours", PATIENCE, || {
+                failures() == 0
+                    && lab::ip(&format!("-n {name} address")).contains("169.254.169.254")
+            });
+            drop(held);
+            following.stop().await;
+        },
+    );
+}
+
+#[test]
+fn what_ipv6_refuses_is_told_for_as_long_as_it_does_and_ipv4_goes_on() {
+    lab::run_async(
+        "what_ipv6_refuses_is_told_for_as_long_as_it_does_and_ipv4_goes_on",
+        async || {
+            let following = Following::start().await;
+            let (host, name) = (&following.host, &following.name);
+            let disable = |value: u8| {
+                let set = format!("sysctl -qw net.ipv6.conf.all.disable_ipv6={value}");
+                lab::ip(&format!("netns exec {name} {set}"));
+            };
+            disable(1);
+            lab::wait_for("the failure", PATIENCE, || host.status().failures().count() > 0);
+            // Longer than it takes to try again, and to look at everything.
+            for _ in 0..60 {
+                assert!(host.status().failures().count() > 0, "it is said to be over");
+                assert_eq!(host.status().namespaces, 1, "IPv4 is served no more");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            disable(0);
+            lab::wait_for("the address", PATIENCE, || {
+                host.status().failures().count() == 0
+                    && lab::ip(&format!("-n {name} address")).contains("fe80::a9fe:a9fe")
+            });
+            following.stop().await;
+        },
+    );
+}
+
+/// A host that has brought one network up.
+struct Following {
+    host: Host,
+    name: String,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Following {
+    async fn start() -> Self {
+        let source = Scripted::away();
+        let (host, stop) = (Host::new(HostConfig::default()), CancellationToken::new());
+        let (following, until, followed) = (host.clone(), stop.clone(), source.clone());
+        let task = tokio::spawn(async move { following.follow(&followed, until).await });
+        let mut network = hosted_network("brblue", "10.0.0.2/24", true);
+        network.dhcp.as_mut().unwrap().metadata.ipv6 = true;
+        let name = Names::of_network(&network).namespace;
+        source.tell(Topology { generation: 1, networks: vec![network], routers: Vec::new() });
+        lab::wait_for("the namespace", PATIENCE, || host.status().namespaces == 1);
+        Self { host, name, stop, task }
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
 }
