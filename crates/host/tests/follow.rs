@@ -152,7 +152,7 @@ impl Following {
         let (following, until, followed) = (host.clone(), stop.clone(), source.clone());
         let task = tokio::spawn(async move { following.follow(&followed, until).await });
         let mut network = hosted_network("brblue", "10.0.0.2/24", true);
-        network.dhcp.as_mut().unwrap().metadata.ipv6 = true;
+        network.dhcp.as_mut().expect("it has DHCP").metadata.ipv6 = true;
         let name = Names::of_network(&network).namespace;
         source.tell(Topology { generation: 1, networks: vec![network], routers: Vec::new() });
         lab::wait_for("the namespace", PATIENCE, || host.status().namespaces == 1);
@@ -161,6 +161,6 @@ impl Following {
 
     async fn stop(self) {
         self.stop.cancel();
-        self.task.await.unwrap();
+        self.task.await.expect("it follows until it is stopped");
     }
 }
