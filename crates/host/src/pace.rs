@@ -43,7 +43,7 @@ pub(crate) struct Pace {
     taken: Duration,
     /// Whether one is under way, between two passes.
     is_under_way: bool,
-    /// Whether something may have changed that nobody heard of, settings too.
+    /// Whether something may have changed of which nobody heard that the kernel told of it.
     is_unsure: bool,
     /// The same, since the look under way began: it is not enough.
     once_more: bool,
@@ -74,15 +74,17 @@ impl Pace {
         let now = Instant::now();
         if now < self.sweep_at || (is_new && now < self.slice_at) {
             Depth::Changed
-        } else if self.is_unsure || self.sweeps.is_multiple_of(SETTINGS_EVERY) {
+        } else if self.sweeps.is_multiple_of(SETTINGS_EVERY) {
             Depth::Thorough
+        } else if self.is_unsure {
+            Depth::Unsure
         } else {
             Depth::Full
         }
     }
 
-    /// Has everything be looked at, thoroughly and as soon as that is fair: something may have
-    /// changed anywhere.
+    /// Has everything be looked at of which the kernel tells, as soon as that is fair: something may
+    /// have changed anywhere.
     pub(crate) fn overlooked(&mut self) {
         self.overlooked_until(self.gather());
     }
@@ -170,8 +172,8 @@ mod tests {
         pace.overlooked();
         assert!(pace.next() <= Instant::now() + EVENT_GATHER);
         pace.sweep_at = Instant::now();
-        assert_eq!(pace.depth(false), Depth::Thorough, "settings may have been changed");
-        pace.passed(Depth::Thorough, &report(1, false));
+        assert_eq!(pace.depth(false), Depth::Unsure, "forwarding may have been changed");
+        pace.passed(Depth::Unsure, &report(1, false));
         pace.sweep_at = Instant::now();
         assert_eq!(pace.depth(false), Depth::Full);
     }
@@ -185,8 +187,8 @@ mod tests {
         pace.passed(Depth::Thorough, &report(250, false));
         assert!(pace.next() <= Instant::now() + EVENT_GATHER_MAX);
         pace.sweep_at = Instant::now();
-        assert_eq!(pace.depth(false), Depth::Thorough);
-        pace.passed(Depth::Thorough, &report(250, false));
+        assert_eq!(pace.depth(false), Depth::Unsure);
+        pace.passed(Depth::Unsure, &report(250, false));
         assert!(pace.next() >= Instant::now() + SWEEP_PAUSE_MIN - EVENT_GATHER);
     }
 
@@ -198,7 +200,7 @@ mod tests {
         assert_eq!(pace.depth(false), Depth::Changed);
         assert!(pace.next() <= Instant::now() + RETRY_PAUSE);
         pace.sweep_at = Instant::now();
-        assert_eq!(pace.depth(false), Depth::Thorough);
+        assert_eq!(pace.depth(false), Depth::Unsure);
     }
 
     #[test]

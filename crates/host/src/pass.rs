@@ -35,6 +35,8 @@ pub(crate) enum Depth {
     Changed,
     /// That, and everything else but settings.
     Full,
+    /// That, and the settings of which the kernel tells: it may not have.
+    Unsure,
     /// Everything: somebody else may have changed it.
     Thorough,
     /// Everything, and a bridge goes from under what is plugged into it: an operator wants none of
@@ -198,8 +200,9 @@ impl Reconciler {
                 continue;
             };
             // Of forwarding, a router's setting, the kernel tells; of what else is set it tells nobody.
-            let is_told_of_settings = is_told && namespace.role == NamespaceRole::Router;
-            let settings = depth == Depth::Thorough || is_told_of_settings;
+            let may_be_told_of_settings = is_told || depth == Depth::Unsure;
+            let settings = depth == Depth::Thorough
+                || (may_be_told_of_settings && namespace.role == NamespaceRole::Router);
             let begun = Instant::now();
             match self.mend(&name, &namespace, &bridged, (outside, &scope.guarded, settings), work)
             {
@@ -271,7 +274,9 @@ impl Reconciler {
     fn candidates_for_removal(&self, depth: Depth) -> Result<Vec<String>, HostError> {
         match depth {
             Depth::Changed => Ok(self.settled.keys().chain(&self.unremoved).cloned().collect()),
-            Depth::Full | Depth::Thorough | Depth::Removal => self.namespaces.names(),
+            Depth::Full | Depth::Unsure | Depth::Thorough | Depth::Removal => {
+                self.namespaces.names()
+            }
         }
     }
 
