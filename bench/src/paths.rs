@@ -54,10 +54,10 @@ pub(crate) fn run(Arguments { mut requests }: Arguments) -> anyhow::Result<()> {
         for (place, path) in MetadataPath::ALL.into_iter().enumerate() {
             eprintln!("round {round} of {}: {path}", requests.rounds);
             let mut serve = stage.start_by(path)?;
-            // Before the load, which leaves traces of its own.
-            let cost = look(&stage)?;
-            let before = *costs.entry(path.as_str()).or_insert(cost);
-            ensure!(before == cost, "{path}: {before:?} in one round and {cost:?} in another");
+            if round == 1 {
+                // Later ones find traces of the load, and a guest that remembers its neighbours.
+                costs.insert(path.as_str(), look(&stage)?);
+            }
             requests.put_on(stage.guest(), Who { place, name: path.as_str() }, &mut report)?;
             serve.terminate(Duration::from_secs(15))?;
         }
