@@ -46,6 +46,9 @@ pub(crate) struct Arguments {
     /// The innkeeper program; the one beside this program otherwise.
     #[arg(long, value_name = "FILE")]
     innkeeper: Option<PathBuf>,
+    /// Leave what callgrind wrote of the longer runs in this directory, for callgrind_annotate.
+    #[arg(long, value_name = "DIRECTORY")]
+    profiles: Option<PathBuf>,
 }
 
 /// Instructions per request, and what made the program that was counted.
@@ -62,10 +65,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let compiler = compiler()?;
     Sandbox::enter()?;
     let stage = Stage::set_up(&crate::innkeeper(arguments.innkeeper.as_deref())?)?;
+    let profiles = arguments.profiles.as_deref();
     let counts = Counts {
         compiler,
-        keep_alive: per_request(&stage, Connections::Kept)?,
-        connection_per_request: per_request(&stage, Connections::PerRequest)?,
+        keep_alive: per_request(&stage, Connections::Kept, profiles)?,
+        connection_per_request: per_request(&stage, Connections::PerRequest, profiles)?,
     };
     println!(
         "instructions of innkeeper serve for one cached meta_data.json, without the kernel's:\n\
@@ -102,9 +106,19 @@ fn compare(now: &Counts, recorded: &Counts) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn per_request(stage: &Stage, keep: Connections) -> anyhow::Result<u64> {
+fn per_request(
+    stage: &Stage,
+    keep: Connections,
+    profiles: Option<&Path>,
+) -> anyhow::Result<u64> {
     let (few, many) = REQUESTS;
     let (less, more) = (count(stage, keep, few)?, count(stage, keep, many)?);
+    if let Some(directory) = profiles {
+        fs::create_dir_all(directory)?;
+        let name = format!("{}.callgrind", keep.name().replace(' ', "-"));
+        let kept = directory.join(name);
+        fs::copy(written(stage), &kept).with_context(|| format!("write {}", kept.display()))?;
+    }
     Ok(more.saturating_sub(less) / (many - few))
 }
 
@@ -112,7 +126,7 @@ fn per_request(stage: &Stage, keep: Connections) -> anyhow::Result<u64> {
 fn count(stage: &Stage, keep: Connections, requests: u64) -> anyhow::Result<u64> {
     eprintln!("{}: {requests} requests", keep.name());
     let directory = stage.world().directory();
-    let written = directory.join("callgrind.out");
+    let written = written(stage);
     let counting = [
         "--tool=callgrind".to_owned(),
         "--fair-sched=try".to_owned(),
@@ -131,8 +145,12 @@ fn count(stage: &Stage, keep: Connections, requests: u64) -> anyhow::Result<u64>
     ensure!(samples.errors() == 0, "requests failed: {:?}", samples.failures());
     serve.terminate(PATIENCE)?;
     let text = fs::read_to_string(&written).context("read what callgrind counted")?;
-    fs::remove_file(&written)?;
     total(&text).context("callgrind wrote no total")
+}
+
+/// What callgrind writes, from one run to the next.
+fn written(stage: &Stage) -> PathBuf {
+    stage.world().directory().join("callgrind.out")
 }
 
 /// One after the other.

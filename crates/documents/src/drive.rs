@@ -10,7 +10,7 @@ use crate::{
     Ec2Version, Entropy, File, GuestTree, OpenStackVersion, SkippedVersion, ec2, injected_network,
     json,
     meta_data::{self, Constant, DeliveredFile, Versioned},
-    openstack, rendered,
+    openstack, random_seed,
     version::LATEST,
 };
 
@@ -70,7 +70,7 @@ impl GuestTree<'_> {
         let password = contents.admin_password.filter(|password| !password.is_empty());
         let constant = Constant::new(self.record, self.settings).on_drive(&delivered, password);
         let constant = json::encode(&constant);
-        let random_seed = rendered::random_seed(entropy);
+        let random_seed = random_seed::random_seed(entropy);
         let mut previous = None;
         let newest = self.settings.newest_openstack_version;
         for (name, version) in openstack_versions(newest, &is_skipped) {

@@ -16,6 +16,7 @@ mod json;
 mod meta_data;
 mod network_data;
 mod openstack;
+mod random_seed;
 mod rendered;
 mod settings;
 mod skipped_version;

@@ -2,15 +2,12 @@
 
 use std::fmt;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use crate::{Entropy, MediaType};
-
-/// Random bytes in `random_seed`: what Nova gives.
-const RANDOM_SEED_BYTES: usize = 512;
-/// Characters that they are shown as.
-const RANDOM_SEED_CHARS: usize = RANDOM_SEED_BYTES.div_ceil(3) * 4;
+use crate::{
+    Entropy, MediaType,
+    random_seed::{RANDOM_SEED_CHARS, push_random_seed},
+};
 
 /// A document or a listing as guests read it, but for its random bytes, which are new each time.
 #[derive(Clone)]
@@ -39,15 +36,12 @@ impl Rendered {
     /// any. Without, nothing is copied.
     pub fn bytes(&self, entropy: &mut Entropy<'_>) -> Bytes {
         let Some(behind) = &self.behind else { return self.before.clone() };
-        let mut random = [0; RANDOM_SEED_BYTES];
-        entropy(&mut random);
-        let mut seed = [0; RANDOM_SEED_CHARS];
-        let length = STANDARD.encode_slice(random, &mut seed).expect("it is as long as that");
-        let mut bytes = BytesMut::with_capacity(self.before.len() + length + behind.len());
+        let length = self.before.len() + RANDOM_SEED_CHARS + behind.len();
+        let mut bytes = Vec::with_capacity(length);
         bytes.extend_from_slice(&self.before);
-        bytes.extend_from_slice(seed.get(..length).unwrap_or_default());
+        push_random_seed(&mut bytes, entropy);
         bytes.extend_from_slice(behind);
-        bytes.freeze()
+        bytes.into()
     }
 
     /// Bytes of memory that it takes.
@@ -62,11 +56,4 @@ impl fmt::Debug for Rendered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rendered").field("media_type", &self.media_type).finish_non_exhaustive()
     }
-}
-
-/// What `random_seed` shows.
-pub(crate) fn random_seed(entropy: &mut Entropy<'_>) -> String {
-    let mut bytes = [0; RANDOM_SEED_BYTES];
-    entropy(&mut bytes);
-    STANDARD.encode(bytes)
 }
