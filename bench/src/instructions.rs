@@ -106,11 +106,7 @@ fn compare(now: &Counts, recorded: &Counts) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn per_request(
-    stage: &Stage,
-    keep: Connections,
-    profiles: Option<&Path>,
-) -> anyhow::Result<u64> {
+fn per_request(stage: &Stage, keep: Connections, profiles: Option<&Path>) -> anyhow::Result<u64> {
     let (few, many) = REQUESTS;
     let (less, more) = (count(stage, keep, few)?, count(stage, keep, many)?);
     if let Some(directory) = profiles {

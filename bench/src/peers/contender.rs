@@ -33,11 +33,12 @@ pub(super) enum Contender {
 
 impl Contender {
     /// In the order of the report.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::OneProcess,
         Self::ThreeProcesses,
         Self::Nginx(From::Memory, true),
         Self::Nginx(From::Memory, false),
+        Self::Nginx(From::MemoryDeferred, false),
         Self::Nginx(From::Files, true),
         Self::Nginx(From::Files, false),
         Self::Raw,
@@ -50,6 +51,10 @@ impl Contender {
             Self::ThreeProcesses => "innkeeper proxy, agent, api",
             Self::Nginx(From::Memory, true) => "nginx, return 200 from memory",
             Self::Nginx(From::Memory, false) => "nginx, return 200 from memory, access_log off",
+            Self::Nginx(From::MemoryDeferred, true) => "nginx, return 200 from memory, deferred",
+            Self::Nginx(From::MemoryDeferred, false) => {
+                "nginx, return 200 from memory, deferred, access_log off"
+            }
             Self::Nginx(From::Files, true) => "nginx, open_file_cache",
             Self::Nginx(From::Files, false) => "nginx, open_file_cache, access_log off",
             Self::Raw => "kernel's limit: accept, read, write, close",
@@ -64,7 +69,7 @@ impl Contender {
     /// Whether it has an answer to every request of a boot. nginx takes a file for a directory when
     /// the path ends in a slash.
     pub(super) fn does_boots(self) -> bool {
-        matches!(self, Self::OneProcess | Self::ThreeProcesses | Self::Nginx(From::Memory, _))
+        !matches!(self, Self::Nginx(From::Files, _) | Self::Raw)
     }
 
     /// Starts it and waits until the guests are answered.

@@ -25,6 +25,8 @@ pub(super) enum From {
     Files,
     /// In its configuration, hence in its memory.
     Memory,
+    /// The same, with connections that wait in the kernel for their first bytes, as they do for us.
+    MemoryDeferred,
 }
 
 /// Starts nginx in the router's namespace; with one line of log per request, as Innkeeper writes one,
@@ -39,10 +41,10 @@ pub(super) fn start(stage: &Stage, from: From, log: bool) -> anyhow::Result<Proc
     let answers = stage.answers.iter().map(|(path, answer)| (*path, answer));
     let server = match from {
         From::Files => files(&root, answers)?,
-        From::Memory => memory(answers)?,
+        From::Memory | From::MemoryDeferred => memory(answers)?,
     };
     let configuration = root.join("nginx.conf");
-    fs::write(&configuration, text(&root, log, &server))?;
+    fs::write(&configuration, text(&root, from, log, &server))?;
     Program::new("ip")
         .start(
             [
@@ -121,8 +123,9 @@ fn quoted(text: &str) -> String {
     word
 }
 
-fn text(root: &Path, log: bool, server: &str) -> String {
+fn text(root: &Path, from: From, log: bool, server: &str) -> String {
     let root = root.display();
+    let defer = if from == From::MemoryDeferred { " deferred" } else { "" };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let log = if log {
         format!("access_log {root}/access.log combined buffer=32k flush=1s;")
@@ -141,7 +144,7 @@ fn text(root: &Path, log: bool, server: &str) -> String {
            open_file_cache max=100 inactive=60s;\n\
            client_body_temp_path {root}/body; proxy_temp_path {root}/proxy;\n\
            fastcgi_temp_path {root}/fastcgi; uwsgi_temp_path {root}/uwsgi; scgi_temp_path {root}/scgi;\n\
-           server {{ listen {PORT} backlog=4096;\n{server}}}\n\
+           server {{ listen {PORT} backlog=4096{defer};\n{server}}}\n\
          }}\n"
     )
 }

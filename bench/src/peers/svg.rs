@@ -18,10 +18,10 @@ pub(super) struct Bar {
 }
 
 /// Distinguishable by people who see colours differently (Okabe and Ito).
-const COLOURS: [&str; 11] = [
+const COLOURS: [&str; 12] = [
     "#0072b2", "#56b4e9", "#009e73", "#e69f00", "#d55e00", "#cc79a7", "#f0e442", "#555555",
     // Lighter and darker, for those that are farthest from the others.
-    "#999999", "#000000", "#8c510a",
+    "#999999", "#000000", "#8c510a", "#5e3c99",
 ];
 
 const WIDTH: f64 = 760.0;
