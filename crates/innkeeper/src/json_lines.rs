@@ -4,20 +4,24 @@
 //! on its way through a serializer: a third of all instructions of a request on a kept connection,
 //! since there is a line for each.
 
-use std::fmt::{self, Debug, Write as _};
+use std::{
+    cell::RefCell,
+    fmt::{self, Debug, Write as _},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
+use innkeeper_documents::CivilDate;
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
 };
 use tracing_subscriber::{
-    fmt::{
-        FmtContext, FormatEvent, FormatFields,
-        format::Writer,
-        time::{FormatTime, SystemTime},
-    },
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
     registry::LookupSpan,
 };
+
+/// About what a line takes.
+const LINE_BYTES: usize = 512;
 
 /// Writes an event as `{"timestamp":…,"level":…,<its fields>,"target":…}`. We use no spans.
 #[derive(Debug)]
@@ -35,101 +39,134 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let metadata = event.metadata();
-        writer.write_str("{\"timestamp\":\"")?;
-        SystemTime.format_time(&mut writer)?;
-        writer.write_str("\",\"level\":\"")?;
-        writer.write_str(metadata.level().as_str())?;
-        writer.write_char('"')?;
-        let mut fields = Fields { writer: writer.by_ref(), outcome: Ok(()) };
-        event.record(&mut fields);
-        fields.outcome?;
-        writer.write_str(",\"target\":\"")?;
-        Escaping(&mut writer).write_str(metadata.target())?;
-        writer.write_str("\"}\n")
+        // What `writer` writes to is known only when the program runs: one call for all is less.
+        let mut line = String::with_capacity(LINE_BYTES);
+        line.push_str("{\"timestamp\":\"");
+        push_time(&mut line, SystemTime::now());
+        line.push_str("\",\"level\":\"");
+        line.push_str(metadata.level().as_str());
+        line.push('"');
+        event.record(&mut Fields(&mut line));
+        line.push_str(",\"target\":\"");
+        push_escaped(&mut line, metadata.target());
+        line.push_str("\"}\n");
+        writer.write_str(&line)
     }
 }
 
-/// Writes fields behind what is there already, until something cannot be written.
-struct Fields<'a> {
-    writer: Writer<'a>,
-    outcome: fmt::Result,
+/// The time in UTC, to the microsecond: 2026-11-30T12:34:56.123456Z.
+fn push_time(line: &mut String, time: SystemTime) {
+    thread_local! {
+        /// A second and its text: nearly always that of the line before.
+        static SECOND: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+    }
+    // A clock before 1970 counts as 1970.
+    let since: Duration = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != since.as_secs() || text.is_empty() {
+            *second = since.as_secs();
+            *text = second_as_text(*second);
+        }
+        line.push_str(text);
+    });
+    line.push('.');
+    let micros = since.subsec_micros();
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(micros);
+    line.push_str("000000".get(digits.len()..).unwrap_or_default());
+    line.push_str(digits);
+    line.push('Z');
 }
+
+fn second_as_text(second: u64) -> String {
+    let date = CivilDate::from_unix(i64::try_from(second).unwrap_or(i64::MAX));
+    let (minutes, hours) = (second / 60, second / 3600);
+    format!("{date}T{:02}:{:02}:{:02}", hours % 24, minutes % 60, second % 60)
+}
+
+/// Writes fields behind what is there already.
+struct Fields<'a>(&'a mut String);
 
 impl Fields<'_> {
-    fn put(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        self.outcome = self.outcome.and_then(|()| {
-            self.writer.write_str(",\"")?;
-            self.writer.write_str(field.name())?;
-            self.writer.write_str("\":")?;
-            value(&mut self.writer)
-        });
-    }
-
-    fn put_text(&mut self, field: &Field, text: impl FnOnce(&mut Escaping<'_, '_>) -> fmt::Result) {
-        self.put(field, |writer| {
-            writer.write_char('"')?;
-            text(&mut Escaping(writer))?;
-            writer.write_char('"')
-        });
+    fn put(&mut self, field: &Field) -> &mut String {
+        self.0.push_str(",\"");
+        self.0.push_str(field.name());
+        self.0.push_str("\":");
+        self.0
     }
 }
 
 impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.put_text(field, |text| write!(text, "{value:?}"));
+        let line = self.put(field);
+        line.push('"');
+        // A value that cannot be shown is shown as far as it can be.
+        let _ = write!(Escaping(line), "{value:?}");
+        line.push('"');
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put_text(field, |text| text.write_str(value));
+        let line = self.put(field);
+        line.push('"');
+        push_escaped(line, value);
+        line.push('"');
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field, |writer| write!(writer, "{value}"));
+        self.put(field).push_str(if value { "true" } else { "false" });
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, |writer| write!(writer, "{value}"));
+        self.put(field).push_str(itoa::Buffer::new().format(value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, |writer| write!(writer, "{value}"));
+        self.put(field).push_str(itoa::Buffer::new().format(value));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field, |writer| match value.is_finite() {
-            true => write!(writer, "{value:?}"),
+        let line = self.put(field);
+        match value.is_finite() {
+            true => line.push_str(&format!("{value:?}")),
             // JSON has no such numbers.
-            false => writer.write_str("null"),
-        });
+            false => line.push_str("null"),
+        }
     }
 }
 
-/// Writes what stands between the quotes of a JSON string (RFC 8259 §7).
-struct Escaping<'a, 'b>(&'a mut Writer<'b>);
+/// Writes what stands between the quotes of a JSON string.
+struct Escaping<'a>(&'a mut String);
 
-impl fmt::Write for Escaping<'_, '_> {
+impl fmt::Write for Escaping<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        // Nearly all text: without an early end, many bytes are looked at at once.
-        if !text.bytes().fold(false, |found, byte| found | must_be_escaped(byte)) {
-            return self.0.write_str(text);
-        }
-        let mut rest = text;
-        while let Some(at) = rest.bytes().position(must_be_escaped) {
-            let (plain, from) = rest.split_at(at);
-            self.0.write_str(plain)?;
-            let mut chars = from.chars();
-            match chars.next() {
-                Some(character @ ('"' | '\\')) => write!(self.0, "\\{character}")?,
-                Some('\n') => self.0.write_str("\\n")?,
-                Some('\r') => self.0.write_str("\\r")?,
-                Some('\t') => self.0.write_str("\\t")?,
-                Some(control) => write!(self.0, "\\u{:04x}", u32::from(control))?,
-                None => {}
-            }
-            rest = chars.as_str();
-        }
-        self.0.write_str(rest)
+        push_escaped(self.0, text);
+        Ok(())
     }
+}
+
+/// RFC 8259 §7.
+fn push_escaped(line: &mut String, text: &str) {
+    // Nearly all text: without an early end, many bytes are looked at at once.
+    if !text.bytes().fold(false, |found, byte| found | must_be_escaped(byte)) {
+        line.push_str(text);
+        return;
+    }
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(must_be_escaped) {
+        let (plain, from) = rest.split_at(at);
+        line.push_str(plain);
+        let mut chars = from.chars();
+        match chars.next() {
+            Some(character @ ('"' | '\\')) => line.extend(['\\', character]),
+            Some('\n') => line.push_str("\\n"),
+            Some('\r') => line.push_str("\\r"),
+            Some('\t') => line.push_str("\\t"),
+            Some(control) => line.push_str(&format!("\\u{:04x}", u32::from(control))),
+            None => {}
+        }
+        rest = chars.as_str();
+    }
+    line.push_str(rest);
 }
 
 /// All of these are characters of one byte.
@@ -193,6 +230,21 @@ mod tests {
         let (_time, rest) = rest.split_once('"').unwrap();
         let fields = r#","level":"WARN","message":"gone","status":404,"target":"guest"}"#;
         assert_eq!(rest, format!("{fields}\n"));
+    }
+
+    #[test]
+    fn times_are_shown_to_the_microsecond() {
+        for (micros, shown) in [
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (1, "1970-01-01T00:00:00.000001Z"),
+            (1_796_041_861_120_034, "2026-11-30T12:31:01.120034Z"),
+            (1_796_083_199_999_999, "2026-11-30T23:59:59.999999Z"),
+            (1_796_083_200_000_000, "2026-12-01T00:00:00.000000Z"),
+        ] {
+            let mut line = String::new();
+            push_time(&mut line, UNIX_EPOCH + Duration::from_micros(micros));
+            assert_eq!(line, shown);
+        }
     }
 
     #[test]

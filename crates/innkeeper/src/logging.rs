@@ -6,6 +6,7 @@ use tracing_subscriber::fmt;
 
 use crate::{
     config::{LogFormat, LogSection},
+    gathered_lines::{self, GatheredLines},
     json_lines::JsonLines,
 };
 
@@ -13,7 +14,7 @@ use crate::{
 pub(crate) fn start(log: &LogSection) {
     let lines = fmt()
         .with_env_filter(log.level.filter())
-        .with_writer(io::stderr)
+        .with_writer(GatheredLines)
         .with_ansi(io::stderr().is_terminal());
     // Only the first of a process counts, and there is no second.
     let _ = match log.format {
@@ -27,5 +28,6 @@ pub(crate) fn start(log: &LogSection) {
         let said = said.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         let said = said.unwrap_or("no message");
         tracing::error!(place, said, "a task panicked: this is a defect, please report it");
+        gathered_lines::write_all();
     }));
 }

@@ -5,6 +5,7 @@ mod command_line;
 mod config;
 mod demo;
 mod documentation;
+mod gathered_lines;
 mod init;
 mod json_lines;
 mod logging;

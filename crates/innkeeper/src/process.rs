@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::Config,
+    gathered_lines,
     role::{self, Role},
 };
 
@@ -43,12 +44,16 @@ pub(crate) fn run(role: Role, config: &Config) -> anyhow::Result<()> {
     if ended.is_ok() {
         tracing::info!("stopped");
     }
+    gathered_lines::write_all();
     ended
 }
 
 fn runtime(config: &Config) -> std::io::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
-    builder.enable_all().max_blocking_threads(BLOCKING_THREADS_MAX);
+    builder
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .on_thread_park(gathered_lines::write_before_waiting);
     if let Some(threads) = config.runtime.worker_threads.fixed() {
         builder.worker_threads(threads);
     }
