@@ -3,9 +3,12 @@
 use std::{
     collections::HashMap,
     fmt,
-    hash::{BuildHasher, Hash, RandomState},
+    hash::{BuildHasher, Hash},
     sync::{Mutex, MutexGuard, PoisonError},
 };
+
+/// Only what the database knows of is kept, so that nobody can choose keys that all fall together.
+use foldhash::fast::RandomState;
 
 /// Parts with a lock each, so that threads seldom wait for one another.
 const PARTS: usize = 16;
@@ -23,7 +26,7 @@ pub struct Bounded<K, V> {
 }
 
 struct Part<K, V> {
-    places: HashMap<K, usize>,
+    places: HashMap<K, usize, RandomState>,
     entries: Vec<Entry<K, V>>,
     bytes: usize,
     hand: usize,
@@ -40,7 +43,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Bounded<K, V> {
     /// Keeps up to `bytes_max` bytes; with 0, nothing.
     pub fn new(bytes_max: usize) -> Self {
         let parts = (0..PARTS).map(|_| Mutex::new(Part::default())).collect();
-        Self { parts, hasher: RandomState::new(), part_bytes_max: bytes_max / PARTS }
+        Self { parts, hasher: RandomState::default(), part_bytes_max: bytes_max / PARTS }
     }
 
     /// What is kept by `key`. Cloning a value should be cheap: it happens under a lock.
@@ -92,7 +95,7 @@ impl<K, V> fmt::Debug for Bounded<K, V> {
 
 impl<K, V> Default for Part<K, V> {
     fn default() -> Self {
-        Self { places: HashMap::new(), entries: Vec::new(), bytes: 0, hand: 0 }
+        Self { places: HashMap::default(), entries: Vec::new(), bytes: 0, hand: 0 }
     }
 }
 
