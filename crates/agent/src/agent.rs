@@ -6,12 +6,12 @@ use std::{
     },
 };
 
-use http::Method;
+use http::{HeaderMap, HeaderName, Method};
 use innkeeper_model::{Identity, LookupRefusal, Origin, PortOwner};
 use innkeeper_network_view::{LookupError, NetworkView};
 use innkeeper_wire::{
-    GuestRequest, GuestResponse, Hop, NextHop, Reason,
-    headers::{EC2_TOKEN, EC2_TOKEN_TTL},
+    GuestRequest, GuestResponse, Hop, NextHop, Now, Reason,
+    headers::{self, EC2_TOKEN, EC2_TOKEN_TTL},
     limits::{AGENT_HOLD, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN, UNKNOWN_PORT_HOLD},
     metrics::HopMetrics,
 };
@@ -21,6 +21,9 @@ use crate::{SessionTokens, holding::Holding, methods::Resource};
 
 /// What every guest is told who is not known, for whatever reason.
 const NOT_FOUND: &str = "Instance was not found.\n";
+
+/// What ends at the agent.
+static TOKEN_HEADERS: [HeaderName; 2] = [EC2_TOKEN, EC2_TOKEN_TTL];
 
 /// Finds out who asks and hands the request on in its name.
 pub struct Agent<N> {
@@ -58,9 +61,41 @@ impl<N: NextHop<Identity>> NextHop<Origin> for Agent<N> {
         let took = in_flight.finish(response.reason);
         response.reported(Hop::Agent, took)
     }
+
+    fn call_now(&self, request: GuestRequest<Origin>) -> Now<Origin> {
+        let in_flight = self.metrics.begin();
+        match self.answer_now(request) {
+            Now::Answered(response) => {
+                let took = in_flight.finish(response.reason);
+                Now::Answered(response.reported(Hop::Agent, took))
+            }
+            later @ Now::Later(_) => later,
+        }
+    }
 }
 
 impl<N: NextHop<Identity>> Agent<N> {
+    /// Answers who reads a document, shows no session token and is known, if the API does.
+    fn answer_now(&self, request: GuestRequest<Origin>) -> Now<Origin> {
+        let is_plain = request.method == Method::GET
+            && Resource::of(&request.target) == Resource::Document
+            && !shows_token(&request.headers);
+        if !is_plain {
+            return Now::Later(request);
+        }
+        let Some(owner) = self.view.known(&request.who) else { return Now::Later(request) };
+        self.note_present();
+        let (instance, deadline, origin) = (owner.instance, request.deadline, request.who.clone());
+        let identity = identity(owner, &origin);
+        match self.next.call_now(request.identified(identity, deadline)) {
+            Now::Answered(mut response) => {
+                response.instance = Some(instance);
+                Now::Answered(response)
+            }
+            Now::Later(request) => Now::Later(request.identified(origin, deadline)),
+        }
+    }
+
     async fn answer(&self, request: GuestRequest<Origin>) -> GuestResponse {
         let resource = Resource::of(&request.target);
         if let Some(refusal) = resource.refusal(&request.method) {
@@ -106,23 +141,20 @@ impl<N: NextHop<Identity>> Agent<N> {
             // On the heap: what all requests carry along is small without it.
             None => Box::pin(self.find(&request.who, deadline)).await?,
         };
-        let identity = Identity {
-            instance: owner.instance,
-            project: owner.project,
-            address: Some(request.who.address),
-            vouched_port: Some(owner.port),
-        };
+        let instance = owner.instance;
+        let identity = identity(owner, &request.who);
         let mut response = if resource == Resource::Token && request.method == Method::PUT {
-            self.tokens.give(owner.instance, &request.headers)
-        } else if let Some(refusal) = self.tokens.refusal(owner.instance, &request.headers) {
+            self.tokens.give(instance, &request.headers)
+        } else if let Some(refusal) = self.tokens.refusal(instance, &request.headers) {
             refusal
         } else {
             let mut inward = request.clone().identified(identity, deadline);
-            inward.headers.remove(EC2_TOKEN);
-            inward.headers.remove(EC2_TOKEN_TTL);
+            if shows_token(&inward.headers) {
+                headers::remove(Arc::make_mut(&mut inward.headers), &TOKEN_HEADERS);
+            }
             self.next.call(inward).await
         };
-        response.instance = Some(owner.instance);
+        response.instance = Some(instance);
         Ok(response)
     }
 
@@ -193,6 +225,20 @@ impl<N> fmt::Debug for Agent<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Agent").field("view", &self.view).finish_non_exhaustive()
     }
+}
+
+/// What an owner of an address is to the API.
+fn identity(owner: PortOwner, origin: &Origin) -> Identity {
+    Identity {
+        instance: owner.instance,
+        project: owner.project,
+        address: Some(origin.address),
+        vouched_port: Some(owner.port),
+    }
+}
+
+fn shows_token(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| TOKEN_HEADERS.contains(name))
 }
 
 fn reason_of(refusal: LookupRefusal) -> Reason {

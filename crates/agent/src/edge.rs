@@ -1,12 +1,9 @@
-use std::{
-    fmt::{self, Display},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Response, request, uri::PathAndQuery};
 use http_body_util::Full;
-use innkeeper_model::{Identity, Origin};
+use innkeeper_model::Identity;
 use innkeeper_wire::{
     GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId,
     access_log::GuestLine,
@@ -52,7 +49,7 @@ impl<N: NextHop<Identity>> Handler<UnixPeer> for AgentEdge<N> {
                     who: origin.clone(),
                     method: head.method.clone(),
                     target: target.clone(),
-                    headers: guest_headers(&head.headers),
+                    headers: Arc::new(guest_headers(&head.headers)),
                     body,
                     request_id,
                     deadline: Instant::now() + AGENT_HOLD,
@@ -62,8 +59,9 @@ impl<N: NextHop<Identity>> Handler<UnixPeer> for AgentEdge<N> {
             (Err(reason), _) | (_, Err(reason)) => self.refusal(*reason),
         };
         let target = target.unwrap_or_else(|_| PathAndQuery::from_static("*"));
-        let source = Source(origin.ok());
-        GuestLine { request_id, method: &head.method, target: &target, source }.log(&response);
+        let source = origin.map_or_else(|_| "unknown".to_owned(), |origin| origin.to_string());
+        let line = GuestLine { request_id, method: &head.method, target: &target, source: &source };
+        line.log(&response);
         response.into_http(named.is_some())
     }
 
@@ -87,17 +85,5 @@ impl<N> AgentEdge<N> {
         let response = GuestResponse::refusal(reason, text);
         let took = in_flight.finish(reason);
         response.reported(Hop::Agent, took)
-    }
-}
-
-/// An origin as operators know it, if there was one.
-struct Source(Option<Origin>);
-
-impl Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            None => f.write_str("unknown"),
-            Some(origin) => origin.fmt(f),
-        }
     }
 }

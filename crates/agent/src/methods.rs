@@ -20,7 +20,12 @@ pub(crate) enum Resource {
 impl Resource {
     /// What a target names, whatever its spelling.
     pub(crate) fn of(target: &PathAndQuery) -> Self {
-        let Ok(path) = percent_decode_str(target.path()).decode_utf8() else {
+        let path = target.path();
+        // As nearly all are: without %, a name is in the path as it is.
+        if !path.contains('%') && !path.contains("password") && !path.contains("token") {
+            return Self::Document;
+        }
+        let Ok(path) = percent_decode_str(path).decode_utf8() else {
             return Self::Document;
         };
         match path::segments(&path).as_slice() {

@@ -6,14 +6,15 @@ mod world;
 
 use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header, uri::PathAndQuery};
 use innkeeper_agent::AgentEdge;
 use innkeeper_control_api::{Client, ControlAddress};
 use innkeeper_model::{NetworkId, Origin, OriginScope, RouterId};
 use innkeeper_network_view::NetworkView;
 use innkeeper_wire::{
-    Hop, NextHop, Reason,
+    GuestRequest, Hop, NextHop, Now, Reason,
     client::AgentClient,
+    headers::{EC2_TOKEN, EC2_TOKEN_TTL},
     limits::UNKNOWN_PORT_HOLD,
     server::{Connections, serve_unix},
     unix_socket::{PeerPolicy, bind_unix},
@@ -42,6 +43,53 @@ async fn a_machine_is_known_by_network_and_by_router() {
         assert!(asked.who.vouched_port.is_some());
         assert_eq!(asked.who.project.as_str(), "default");
     }
+}
+
+#[tokio::test]
+async fn who_is_known_and_only_reads_is_answered_at_once() {
+    let world = World::new().await;
+    let web = world.machine("web", "10.0.0.9").await;
+    let origin = world.on_router("10.0.0.9");
+    let asking = |method, target: &'static str| {
+        let mut asking = request(origin.clone(), method, PATIENCE);
+        asking.target = PathAndQuery::from_static(target);
+        asking
+    };
+    let at_once = |asking: GuestRequest<Origin>| match world.agent.call_now(asking) {
+        Now::Answered(answer) => Some(answer),
+        Now::Later(given_back) => {
+            assert_eq!(given_back.who, origin);
+            None
+        }
+    };
+    world.api.at_once.store(true, Ordering::SeqCst);
+    assert!(at_once(asking(Method::GET, "/")).is_none(), "nobody knows yet whose address it is");
+    let waited_for = world.get(origin.clone()).await;
+    let answer = at_once(asking(Method::GET, "/")).unwrap();
+    assert_eq!((&answer.body, answer.instance), (&waited_for.body, Some(web)));
+    let hops: Vec<_> = answer.reports.iter().map(|report| report.hop).collect();
+    assert_eq!(hops, [Hop::Api, Hop::Agent]);
+    let asked = world.asked();
+    assert_eq!(asked[0].who, asked[1].who, "the API is told the same of who asks");
+
+    for (method, target) in [
+        (Method::POST, "/"),
+        (Method::HEAD, "/"),
+        (Method::PUT, "/latest/api/token"),
+        (Method::GET, "/latest/api/token"),
+        (Method::GET, "/openstack/latest/password"),
+        (Method::GET, "/openstack/latest/passwor%64"),
+    ] {
+        assert!(at_once(asking(method, target)).is_none(), "{target}");
+    }
+    for name in [EC2_TOKEN, EC2_TOKEN_TTL] {
+        let mut showing = asking(Method::GET, "/");
+        showing.headers = Arc::new(HeaderMap::from_iter([(name, "60".parse().unwrap())]));
+        assert!(at_once(showing).is_none(), "a token is looked at");
+    }
+    world.store.instance_delete(web).await.unwrap();
+    assert!(at_once(asking(Method::GET, "/")).is_none(), "the machine is gone");
+    assert_eq!(world.asked().len(), 2, "the API was asked for what is not answered at once");
 }
 
 #[tokio::test]
@@ -153,7 +201,8 @@ async fn our_proxy_gets_the_trail_over_the_socket() {
     let (_dir, path, stop) = serve(&world).await;
     let client = AgentClient::new(path);
     let mut request = request(world.on_router("10.0.0.9"), Method::GET, PATIENCE);
-    request.headers = HeaderMap::from_iter([(header::USER_AGENT, "cloud-init".parse().unwrap())]);
+    let agent = (header::USER_AGENT, "cloud-init".parse().unwrap());
+    request.headers = Arc::new(HeaderMap::from_iter([agent]));
     let id = request.request_id;
     let answer = client.call(request).await;
     assert_eq!((answer.body, answer.reason), (web.to_string().into(), Reason::Served));

@@ -8,7 +8,7 @@ use innkeeper_model::{GuestRecord, Identity};
 use innkeeper_store::{CACHE_BYTES_DEFAULT, KeptRecord, Store};
 use innkeeper_vendor_data::{Answers, CurrentSettings};
 use innkeeper_wire::{
-    GuestRequest, GuestResponse, Hop, NextHop, Reason, limits::API_HOLD, metrics::HopMetrics,
+    GuestRequest, GuestResponse, Hop, NextHop, Now, Reason, limits::API_HOLD, metrics::HopMetrics,
 };
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
@@ -100,16 +100,21 @@ impl Api {
                 record.ok_or(Reason::UnknownInstance)?
             }
         };
-        if who.project.as_ref().is_some_and(|project| *project != record.instance.project_id) {
-            return Err(Reason::TenantMismatch);
-        }
-        match who.address {
-            // The address was another machine's a moment ago, or is by now.
-            Some(address) if !addresses::still_hold(address, who.vouched_port, &record) => {
-                Err(Reason::StaleAddress)
-            }
-            _ => Ok(record),
-        }
+        may_read(who, &record)?;
+        Ok(record)
+    }
+
+    /// What `request` is answered if the store need not be read nor anything rendered. Only what is
+    /// served is said so: everything else is found out again, by the long way.
+    pub(crate) fn answer_now(&self, request: &GuestRequest<Asker>) -> Option<GuestResponse> {
+        let record = self.store.kept_record(request.who.instance)?;
+        may_read(&request.who, &record).ok()?;
+        let (settings, today) = (self.settings.now(), self.sources.today());
+        let question = Question::of(request, &record, &settings, today)?;
+        let kept = self.kept.find(&question)?;
+        let mut response = answer::rendered(&kept, &self.sources);
+        response.instance = Some(request.who.instance);
+        Some(response)
     }
 
     async fn document(
@@ -179,5 +184,32 @@ impl NextHop<Identity> for Api {
         let (who, deadline) = (request.who.clone(), request.deadline);
         let request = request.identified(Asker::from(who), deadline);
         self.counted(&request.method, self.answer(&request)).await
+    }
+
+    fn call_now(&self, request: GuestRequest<Identity>) -> Now<Identity> {
+        let in_flight = self.metrics.begin();
+        let (who, deadline) = (request.who.clone(), request.deadline);
+        let request = request.identified(Asker::from(who.clone()), deadline);
+        match self.answer_now(&request) {
+            Some(response) => {
+                let took = in_flight.finish(response.reason);
+                Now::Answered(response.reported(Hop::Api, took))
+            }
+            None => Now::Later(request.identified(who, deadline)),
+        }
+    }
+}
+
+/// Whether a record is that of whoever asks.
+fn may_read(who: &Asker, record: &GuestRecord) -> Result<(), Reason> {
+    if who.project.as_ref().is_some_and(|project| *project != record.instance.project_id) {
+        return Err(Reason::TenantMismatch);
+    }
+    match who.address {
+        // The address was another machine's a moment ago, or is by now.
+        Some(address) if !addresses::still_hold(address, who.vouched_port, record) => {
+            Err(Reason::StaleAddress)
+        }
+        _ => Ok(()),
     }
 }

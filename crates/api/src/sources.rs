@@ -8,6 +8,7 @@ use std::{
 
 use innkeeper_documents::CivilDate;
 use innkeeper_model::UnixSeconds;
+use rand::Rng as _;
 
 /// What documents depend on beside the database: today's date, and random bytes.
 #[derive(Clone)]
@@ -20,11 +21,11 @@ type Clock = dyn Fn() -> UnixSeconds + Send + Sync;
 type Entropy = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Sources {
-    /// The system's clock and the kernel's random bytes.
+    /// The system's clock, and random bytes of the thread's own generator: ChaCha12, which starts
+    /// with what the kernel gives and does so again every 64 KiB. The kernel's generator is the
+    /// same, but asked for 512 bytes it takes ten times as long.
     pub fn system() -> Self {
-        Self::new(system_now, |bytes| {
-            getrandom::fill(bytes).expect("a running kernel gives random bytes");
-        })
+        Self::new(system_now, |bytes| rand::rng().fill_bytes(bytes))
     }
 
     /// A clock and an origin of random bytes of one's own.

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, uri::PathAndQuery};
+use http::{HeaderValue, Method, StatusCode, uri::PathAndQuery};
 use innkeeper_control_api::{ErrorCode, GUEST_REASON_HEADER};
 use innkeeper_model::{GuestRecord, Identity, InstanceId, Vif};
 use innkeeper_wire::{GuestRequest, GuestResponse, NextHop, RequestId, limits::API_HOLD};
@@ -53,7 +53,7 @@ pub(crate) async fn metadata(
         who: identity(&record),
         method: Method::GET,
         target,
-        headers: HeaderMap::new(),
+        headers: Arc::default(),
         body: Bytes::new(),
         request_id: RequestId::random(),
         deadline: Instant::now() + API_HOLD,

@@ -1,15 +1,23 @@
 //! The accept loop of one listener.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::{SocketAddr, TcpStream},
+    sync::Arc,
+    time::Duration,
+};
 
+use bytes::BytesMut;
 use innkeeper_model::Origin;
 use innkeeper_wire::{
     NextHop,
     limits::BACKLOG,
-    server::{Connections, Slot},
+    server::{self, AtOnce, Connections, Slot},
 };
+use socket2::SockRef;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    task::consume_budget,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -20,6 +28,8 @@ use crate::{
     error::limit_to_raise,
     gate::{Gate, ROOM_POLL},
     handler::Guest,
+    identify::Identifier,
+    listener::Listener,
     service::Service,
 };
 
@@ -30,7 +40,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Serves the connections of `listener` until its namespace is abandoned or `stop` is cancelled.
 /// After a stop, those that the kernel has accepted already are still served.
 pub(crate) async fn serve<N: NextHop<Origin>>(
-    listener: TcpListener,
+    listener: Listener,
     gate: Gate,
     service: Arc<Service<N>>,
     stop: CancellationToken,
@@ -41,7 +51,7 @@ pub(crate) async fn serve<N: NextHop<Origin>>(
 }
 
 async fn serve_all<N: NextHop<Origin>>(
-    listener: &TcpListener,
+    listener: &Listener,
     gate: &Gate,
     service: &Arc<Service<N>>,
     stop: &CancellationToken,
@@ -52,6 +62,8 @@ async fn serve_all<N: NextHop<Origin>>(
         if stop.is_cancelled() {
             left_after_stop -= 1;
         }
+        // Whoever is answered at once has not been waited for: the others have their turn.
+        consume_budget().await;
         let Some(room) = until(stop, gate.room(&service.crowd)).await.flatten() else { return };
         let Some(accepted) = until(stop, listener.accept()).await else { return };
         failing = failing && accepted.is_err();
@@ -60,13 +72,26 @@ async fn serve_all<N: NextHop<Origin>>(
                 service.misdirected.inc();
                 reset(&stream);
             }
-            Ok((stream, peer)) => {
-                let serving = converse(stream, peer, gate, service, stop).await;
-                tokio::spawn(async move {
-                    serving.await;
-                    drop(room);
-                });
-            }
+            Ok((stream, peer)) => match answer_at_once(&stream, peer, gate, service) {
+                AtOnce::Answered => {}
+                AtOnce::Answering(rest) => {
+                    let slot = slot(&service.connections, &service.crowd).await;
+                    let (gate, connections) = (gate.clone(), service.connections.clone());
+                    tokio::spawn(async move {
+                        if let Some(stream) = attend(stream, &gate) {
+                            connections.send_rest_in(slot, stream, rest).await;
+                        }
+                        drop(room);
+                    });
+                }
+                AtOnce::NotYet(read) => {
+                    let serving = converse((stream, read), peer, gate, service, stop).await;
+                    tokio::spawn(async move {
+                        serving.await;
+                        drop(room);
+                    });
+                }
+            },
             // The guest gave up while it waited: nothing is wrong here.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
@@ -84,6 +109,18 @@ async fn serve_all<N: NextHop<Origin>>(
     }
 }
 
+/// Answers whoever is known by its address alone.
+fn answer_at_once<N: NextHop<Origin>>(
+    stream: &TcpStream,
+    peer: SocketAddr,
+    gate: &Gate,
+    service: &Service<N>,
+) -> AtOnce {
+    let Some(address) = Identifier::known(peer) else { return AtOnce::NotYet(BytesMut::new()) };
+    let guest = Guest::new(Origin::new(gate.scope, address), None);
+    server::answer_at_once(stream, &guest, &*service.handler)
+}
+
 /// Whether the guest asked the service and not something else that the namespace has an address
 /// for.
 fn is_meant_for_us(stream: &TcpStream, gate: &Gate) -> bool {
@@ -96,35 +133,45 @@ fn is_meant_for_us(stream: &TcpStream, gate: &Gate) -> bool {
 /// Has the connection, about to be dropped, end as if nobody had listened.
 fn reset(stream: &TcpStream) {
     // Fails only on a socket that holds nothing any more.
-    let _ = stream.set_zero_linger();
+    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
 /// Waits for a slot; what it returns serves the connection in it.
 async fn converse<N: NextHop<Origin>>(
-    stream: TcpStream,
+    (stream, read): (TcpStream, BytesMut),
     peer: SocketAddr,
     gate: &Gate,
     service: &Arc<Service<N>>,
     stop: &CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<N> {
-    let stream = GuestConnection::new(stream, gate.abandoned.clone());
     let slot = slot(&service.connections, &service.crowd).await;
     let place = service.crowd.enter(gate.scope);
     let dismissed = place.dismissed();
     let (service, gate, stop) = (Arc::clone(service), gate.clone(), stop.clone());
     let abandoned = gate.abandoned.clone();
     async move {
-        let served = async {
+        // On the heap: what it is wrapped in holds it several times, and is copied before it runs.
+        let served = Box::pin(async {
+            let Some(stream) = attend(stream, &gate) else { return };
             // Here, since it may take a while: nobody else waits for it.
             let address = service.identifier.identify(peer, &gate.namespace).await;
-            let guest = Guest { origin: Origin::new(gate.scope, address), place };
+            let guest = Guest::new(Origin::new(gate.scope, address), Some(place));
             let handler = Arc::clone(&service.handler);
             let connections = service.connections.clone();
-            // On the heap: it is large, and all that it is wrapped in is copied several times before
-            // it runs.
-            Box::pin(connections.serve_in(slot, stream, guest, handler, stop)).await;
-        };
+            connections.serve_in(slot, (stream, read), guest, handler, stop).await;
+        });
         let _ = abandoned.run_until_cancelled(dismissed.run_until_cancelled(served)).await;
+    }
+}
+
+/// Lets the runtime wait for what comes on the connection.
+fn attend(stream: TcpStream, gate: &Gate) -> Option<GuestConnection> {
+    match tokio::net::TcpStream::from_std(stream) {
+        Ok(stream) => Some(GuestConnection::new(stream, gate.abandoned.clone())),
+        Err(error) => {
+            tracing::warn!(scope = %gate.scope, %error, "a guest's connection cannot be waited for");
+            None
+        }
     }
 }
 

@@ -5,7 +5,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,6 +19,12 @@ use tokio_util::sync::CancellationToken;
 /// How long a connection may stand idle before it has to make room: a client that means to ask
 /// does so within a few round trips, and one that waits for this long is not yet lost.
 const IDLE_GRACE: Duration = Duration::from_secs(1);
+#[allow(clippy::cast_possible_truncation, reason = "it is a second")]
+const IDLE_GRACE_MS: u64 = IDLE_GRACE.as_millis() as u64;
+/// In place of a time.
+const BUSY: u64 = u64::MAX;
+/// What times are counted from.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The connections of a role. Clones are the same crowd.
 #[derive(Debug, Clone, Default)]
@@ -24,14 +33,15 @@ pub(crate) struct Crowd(Arc<Mutex<Standing>>);
 #[derive(Debug, Default)]
 struct Standing {
     next: u64,
-    connections: HashMap<u64, Connection>,
+    connections: HashMap<u64, Arc<Connection>>,
 }
 
 #[derive(Debug)]
 struct Connection {
     scope: OriginScope,
-    /// Since when it has no request in hand; nothing while it has.
-    idle_since: Option<Instant>,
+    /// Since when it has no request in hand, in milliseconds since [`START`]; [`BUSY`] while it
+    /// has. Here, so that a request touches nothing that others touch.
+    idle_since: AtomicU64,
     dismissed: CancellationToken,
 }
 
@@ -40,7 +50,7 @@ struct Connection {
 pub(crate) struct Place {
     crowd: Crowd,
     number: u64,
-    dismissed: CancellationToken,
+    connection: Arc<Connection>,
 }
 
 /// For as long as it lives its connection is not idle.
@@ -54,29 +64,23 @@ impl Crowd {
         let number = standing.next;
         standing.next += 1;
         let dismissed = CancellationToken::new();
-        let idle_since = Some(Instant::now());
-        let connection = Connection { scope, idle_since, dismissed: dismissed.clone() };
-        standing.connections.insert(number, connection);
-        Place { crowd: self.clone(), number, dismissed }
+        let connection = Arc::new(Connection { scope, idle_since: now().into(), dismissed });
+        standing.connections.insert(number, Arc::clone(&connection));
+        Place { crowd: self.clone(), number, connection }
     }
 
     /// Dismisses those that stand idle, of one scope or of all: as many newcomers may wait.
     pub(crate) fn make_room(&self, of: Option<OriginScope>) {
-        let now = Instant::now();
+        let now = now();
         self.lock().connections.retain(|_, connection| {
             let concerned = of.is_none_or(|scope| scope == connection.scope);
-            let idle = connection.idle_since.is_some_and(|since| now - since >= IDLE_GRACE);
+            let since = connection.idle_since.load(Ordering::Relaxed);
+            let idle = since != BUSY && now.saturating_sub(since) >= IDLE_GRACE_MS;
             if concerned && idle {
                 connection.dismissed.cancel();
             }
             !(concerned && idle)
         });
-    }
-
-    fn set_idle_since(&self, number: u64, since: Option<Instant>) {
-        if let Some(connection) = self.lock().connections.get_mut(&number) {
-            connection.idle_since = since;
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Standing> {
@@ -88,12 +92,12 @@ impl Crowd {
 impl Place {
     /// Cancelled when the connection has to go.
     pub(crate) fn dismissed(&self) -> CancellationToken {
-        self.dismissed.clone()
+        self.connection.dismissed.clone()
     }
 
     /// Says that the connection has a request in hand.
     pub(crate) fn answering(&self) -> Answering<'_> {
-        self.crowd.set_idle_since(self.number, None);
+        self.connection.idle_since.store(BUSY, Ordering::Relaxed);
         Answering(self)
     }
 }
@@ -106,8 +110,12 @@ impl Drop for Place {
 
 impl Drop for Answering<'_> {
     fn drop(&mut self) {
-        self.0.crowd.set_idle_since(self.0.number, Some(Instant::now()));
+        self.0.connection.idle_since.store(now(), Ordering::Relaxed);
     }
+}
+
+fn now() -> u64 {
+    u64::try_from(START.elapsed().as_millis()).unwrap_or(BUSY - 1)
 }
 
 #[cfg(test)]
@@ -125,7 +133,7 @@ mod tests {
         let elsewhere = crowd.enter(there);
         let (busy, idle) = (crowd.enter(here), crowd.enter(here));
         let answering = busy.answering();
-        let gone = |place: &Place| place.dismissed.is_cancelled();
+        let gone = |place: &Place| place.connection.dismissed.is_cancelled();
         crowd.make_room(Some(here));
         assert!(!gone(&idle), "it has hardly come");
         advance(IDLE_GRACE).await;

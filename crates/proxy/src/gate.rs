@@ -45,6 +45,10 @@ impl Gate {
 
     /// Waits until the namespace may have one more connection; idle ones of its own make room.
     pub(crate) async fn room(&self, crowd: &Crowd) -> Option<OwnedSemaphorePermit> {
+        // As nearly always there is.
+        if let Ok(room) = Arc::clone(&self.room).try_acquire_owned() {
+            return Some(room);
+        }
         loop {
             let room = Arc::clone(&self.room).acquire_owned();
             match timeout(ROOM_POLL, room).await {

@@ -7,11 +7,11 @@ use http::{Response, request, uri::PathAndQuery};
 use http_body_util::Full;
 use innkeeper_model::Origin;
 use innkeeper_wire::{
-    GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId,
+    GuestRequest, GuestResponse, Hop, NextHop, Now, Reason, RequestId,
     access_log::GuestLine,
     headers,
     limits::PROXY_HOLD,
-    metrics::HopMetrics,
+    metrics::{HopMetrics, InFlight},
     server::{Handler, refuse_visibly},
     target::path_of,
 };
@@ -28,8 +28,16 @@ const LATE: Duration = Duration::from_millis(250);
 pub(crate) struct Guest {
     /// What it is known by.
     pub(crate) origin: Origin,
-    /// The connection's place among all.
-    pub(crate) place: Place,
+    /// The same, as the log names it.
+    pub(crate) source: String,
+    /// The connection's place among all, if it lasts.
+    pub(crate) place: Option<Place>,
+}
+
+impl Guest {
+    pub(crate) fn new(origin: Origin, place: Option<Place>) -> Self {
+        Self { source: origin.to_string(), origin, place }
+    }
 }
 
 /// Answers guests by asking the next hop.
@@ -52,48 +60,76 @@ impl<N: NextHop<Origin>> Handler<Guest> for GuestHandler<N> {
         head: request::Parts,
         body: Bytes,
     ) -> Response<Full<Bytes>> {
-        let _answering = guest.place.answering();
-        let origin = &guest.origin;
-        let in_flight = self.metrics.begin();
-        let request_id = RequestId::random();
-        let target = path_of(&head.uri);
-        let answer = match &target {
-            Ok(target) => self.ask(origin, &head, target.clone(), body, request_id).await,
+        let _answering = guest.place.as_ref().map(Place::answering);
+        let asked = Asked::new(&self.metrics, guest, &head);
+        let answer = match &asked.target {
+            Ok(target) => match self.next.call_now(asked.inward(target, body)) {
+                Now::Answered(answer) => answer,
+                // On the heap: what all requests carry along is small without it.
+                Now::Later(request) => Box::pin(self.wait_for(request)).await,
+            },
             Err(reason) => GuestResponse::refusal(*reason, "The request's target is no path.\n"),
         };
-        let took = in_flight.finish(answer.reason);
-        let answer = answer.reported(Hop::Proxy, took);
-        let target = target.unwrap_or_else(|_| PathAndQuery::from_static("/"));
-        let line = GuestLine { request_id, method: &head.method, target: &target, source: origin };
-        line.log(&answer);
-        answer.into_http(false)
+        asked.answered(answer)
+    }
+
+    fn handle_now(&self, guest: &Guest, head: request::Parts) -> Option<Response<Full<Bytes>>> {
+        let asked = Asked::new(&self.metrics, guest, &head);
+        let target = asked.target.as_ref().ok()?;
+        match self.next.call_now(asked.inward(target, Bytes::new())) {
+            Now::Answered(answer) => Some(asked.answered(answer)),
+            Now::Later(_) => None,
+        }
     }
 
     fn refuse(&self, guest: &Guest, reason: Reason) -> Response<Full<Bytes>> {
-        refuse_visibly(&self.metrics, &guest.origin, reason)
+        refuse_visibly(&self.metrics, &guest.source, reason)
+    }
+}
+
+/// A request in hand.
+struct Asked<'a> {
+    in_flight: InFlight<'a>,
+    request_id: RequestId,
+    guest: &'a Guest,
+    head: &'a request::Parts,
+    target: Result<PathAndQuery, Reason>,
+}
+
+impl<'a> Asked<'a> {
+    fn new(metrics: &'a HopMetrics, guest: &'a Guest, head: &'a request::Parts) -> Self {
+        let (in_flight, request_id) = (metrics.begin(), RequestId::random());
+        Self { in_flight, request_id, guest, head, target: path_of(&head.uri) }
+    }
+
+    /// What goes inward.
+    fn inward(&self, target: &PathAndQuery, body: Bytes) -> GuestRequest<Origin> {
+        GuestRequest {
+            who: self.guest.origin.clone(),
+            method: self.head.method.clone(),
+            target: target.clone(),
+            headers: Arc::new(headers::guest_headers(&self.head.headers)),
+            body,
+            request_id: self.request_id,
+            deadline: Instant::now() + PROXY_HOLD,
+        }
+    }
+
+    /// Counts and logs the answer, and gives it its form.
+    fn answered(self, answer: GuestResponse) -> Response<Full<Bytes>> {
+        let took = self.in_flight.finish(answer.reason);
+        let answer = answer.reported(Hop::Proxy, took);
+        let target = self.target.unwrap_or_else(|_| PathAndQuery::from_static("/"));
+        let (request_id, method) = (self.request_id, &self.head.method);
+        GuestLine { request_id, method, target: &target, source: &self.guest.source }.log(&answer);
+        answer.into_http(false)
     }
 }
 
 impl<N: NextHop<Origin>> GuestHandler<N> {
-    async fn ask(
-        &self,
-        origin: &Origin,
-        head: &request::Parts,
-        target: PathAndQuery,
-        body: Bytes,
-        request_id: RequestId,
-    ) -> GuestResponse {
-        let deadline = Instant::now() + PROXY_HOLD;
-        let request = GuestRequest {
-            who: origin.clone(),
-            method: head.method.clone(),
-            target,
-            headers: headers::guest_headers(&head.headers),
-            body,
-            request_id,
-            deadline,
-        };
-        timeout_at(deadline + LATE, self.next.call(request)).await.unwrap_or_else(|_elapsed| {
+    async fn wait_for(&self, request: GuestRequest<Origin>) -> GuestResponse {
+        let late = request.deadline + LATE;
+        timeout_at(late, self.next.call(request)).await.unwrap_or_else(|_elapsed| {
             GuestResponse::refusal(Reason::AgentAway, "The service is starting. Try again.\n")
         })
     }

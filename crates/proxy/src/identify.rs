@@ -48,7 +48,19 @@ struct Question {
 impl Identifier {
     /// The address by which `peer` is known; its own if it is known by nothing else.
     pub(crate) async fn identify(&self, peer: SocketAddr, namespace: &Arc<Namespace>) -> IpAddr {
-        let Some((address, index)) = nameless(peer) else { return peer.ip() };
+        match nameless(peer) {
+            // On the heap, since few connections need it.
+            Some((address, index)) => Box::pin(self.by_mac(address, index, namespace)).await,
+            None => peer.ip(),
+        }
+    }
+
+    /// The same, if it is certain without asking anybody.
+    pub(crate) fn known(peer: SocketAddr) -> Option<IpAddr> {
+        nameless(peer).is_none().then(|| peer.ip())
+    }
+
+    async fn by_mac(&self, address: Ipv6Addr, index: u32, namespace: &Arc<Namespace>) -> IpAddr {
         let asked = timeout(QUESTION_TIMEOUT, self.ask(Arc::clone(namespace), index, address));
         let asked = asked.await.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()));
         let namespace = namespace.path.display();

@@ -21,6 +21,7 @@ mod gate;
 mod handler;
 mod identify;
 mod listen;
+mod listener;
 mod name;
 mod namespace;
 mod neighbour;

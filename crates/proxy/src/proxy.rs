@@ -16,7 +16,6 @@ use innkeeper_wire::{
 };
 use prometheus_client::registry::Registry;
 use tokio::{
-    net::TcpListener,
     runtime::Handle,
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
 };
@@ -29,6 +28,7 @@ use crate::{
     handler::GuestHandler,
     identify::Identifier,
     listen::ListenAddress,
+    listener::Listener,
     namespace::Namespace,
     service::{self, Service},
     status::{self, Troubles},
@@ -133,7 +133,7 @@ impl<N: NextHop<Origin>> Proxy<N> {
 
     fn serve(
         &self,
-        listener: TcpListener,
+        listener: Listener,
         gate: Gate,
         listeners: &TaskTracker,
         stop: &CancellationToken,

@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     fs, io,
+    net::TcpListener,
     path::{Path, PathBuf},
     sync::{
         OnceLock,
@@ -16,12 +17,13 @@ use std::{
 };
 
 use innkeeper_model::OriginScope;
-use tokio::{net::TcpListener, runtime::Handle, sync::mpsc::UnboundedSender};
+use tokio::{runtime::Handle, sync::mpsc::UnboundedSender};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     ListenError, ProxyConfig,
     listen::ListenAddress,
+    listener::Listener,
     name,
     namespace::{Namespace, NamespaceId, check_is_namespace, open},
     opener::Opener,
@@ -48,7 +50,7 @@ pub(crate) enum Event {
         /// The namespace itself.
         namespace: Namespace,
         /// The socket in it.
-        listener: TcpListener,
+        listener: Listener,
     },
     /// The namespace that had the name has it no more.
     Abandon {
@@ -255,9 +257,9 @@ impl Watcher {
 
 impl Watcher {
     /// Lets the runtime wait for the listener's connections.
-    fn attend(&self, listener: std::net::TcpListener) -> Result<TcpListener, ListenError> {
+    fn attend(&self, listener: TcpListener) -> Result<Listener, ListenError> {
         let _reactor = self.runtime.enter();
-        TcpListener::from_std(listener).map_err(|error| ListenError::of(error, ListenError::Attend))
+        Listener::attend(listener).map_err(|error| ListenError::of(error, ListenError::Attend))
     }
 }
 

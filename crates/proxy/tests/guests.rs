@@ -116,7 +116,7 @@ fn nothing_a_guest_says_of_itself_gets_through() {
         assert!(sent > 100, "only {sent} were not refused: the test tests nothing");
         for request in seen.iter() {
             assert_eq!(said(&request.who), format!("router {id} 10.0.0.5"));
-            for (name, value) in &request.headers {
+            for (name, value) in &*request.headers {
                 assert!(GUEST_HEADERS.contains(name), "{name} got through");
                 let value = value.to_str().unwrap();
                 let folded = name == "accept" && value.starts_with("a ");

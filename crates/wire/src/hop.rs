@@ -1,6 +1,6 @@
 //! The seam between proxy, agent and API: request in, response out.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, uri::PathAndQuery};
@@ -17,11 +17,33 @@ use crate::{Reason, RequestId};
 pub trait NextHop<Who>: Send + Sync + 'static {
     /// Takes the request on and brings the answer back.
     fn call(&self, request: GuestRequest<Who>) -> impl Future<Output = GuestResponse> + Send;
+
+    /// Answers at once where nothing has to be waited for or asked, as nearly always when the same
+    /// was asked before. The answer is the one that [`NextHop::call`] would bring.
+    ///
+    /// This is for speed alone: what may wait carries its whole state from hop to hop, copied
+    /// several times on its way, which is a third of what such a request takes otherwise.
+    fn call_now(&self, request: GuestRequest<Who>) -> Now<Who> {
+        Now::Later(request)
+    }
 }
 
-impl<Who: Send + 'static, T: NextHop<Who>> NextHop<Who> for std::sync::Arc<T> {
+/// What is said at once.
+#[derive(Debug)]
+pub enum Now<Who> {
+    /// The answer.
+    Answered(GuestResponse),
+    /// The request, to be [called](NextHop::call) with.
+    Later(GuestRequest<Who>),
+}
+
+impl<Who: Send + 'static, T: NextHop<Who>> NextHop<Who> for Arc<T> {
     async fn call(&self, request: GuestRequest<Who>) -> GuestResponse {
         T::call(self, request).await
+    }
+
+    fn call_now(&self, request: GuestRequest<Who>) -> Now<Who> {
+        T::call_now(self, request)
     }
 }
 
@@ -34,8 +56,8 @@ pub struct GuestRequest<Who> {
     pub method: Method,
     /// The guest's path and query, as it wrote them.
     pub target: PathAndQuery,
-    /// Allow-listed headers only, none of which says who asks.
-    pub headers: HeaderMap,
+    /// Allow-listed headers only, none of which says who asks; shared, since a hop may ask twice.
+    pub headers: Arc<HeaderMap>,
     /// The whole body.
     pub body: Bytes,
     /// Names the request in every hop's log.

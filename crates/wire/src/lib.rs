@@ -21,6 +21,6 @@ pub mod target;
 pub mod tls;
 pub mod unix_socket;
 
-pub use hop::{GuestRequest, GuestResponse, Hop, HopReport, NextHop};
+pub use hop::{GuestRequest, GuestResponse, Hop, HopReport, NextHop, Now};
 pub use reason::Reason;
 pub use request_id::RequestId;

@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use uuid::Uuid;
+use uuid::{Builder, Uuid, fmt::Hyphenated};
+
+const PREFIX: &str = "req-";
+const TEXT_BYTES: usize = PREFIX.len() + Hyphenated::LENGTH;
 
 /// Names one guest request in every hop's log: `req-` and a UUID, as OpenStack writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,13 +14,25 @@ pub struct RequestId(Uuid);
 impl RequestId {
     /// A new id, unlike any other.
     pub fn random() -> Self {
-        Self(Uuid::new_v4())
+        Self(Builder::from_random_bytes(rand::random()).into_uuid())
+    }
+
+    /// As long as its text is.
+    pub(crate) const TEXT: [u8; TEXT_BYTES] = [0; TEXT_BYTES];
+
+    /// Writes its text into `buffer`.
+    pub(crate) fn encode(self, buffer: &mut [u8; TEXT_BYTES]) -> &str {
+        let (prefix, uuid) = buffer.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX.as_bytes());
+        self.0.hyphenated().encode_lower(uuid);
+        // Both are ASCII.
+        std::str::from_utf8(buffer).unwrap_or_default()
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "req-{}", self.0.hyphenated())
+        f.write_str(self.encode(&mut Self::TEXT.clone()))
     }
 }
 
@@ -30,7 +45,7 @@ impl FromStr for RequestId {
     type Err = BadRequestId;
 
     fn from_str(text: &str) -> Result<Self, BadRequestId> {
-        let uuid = text.strip_prefix("req-").filter(|uuid| uuid.len() == 36).ok_or(BadRequestId)?;
+        let uuid = text.strip_prefix(PREFIX).filter(|uuid| uuid.len() == 36).ok_or(BadRequestId)?;
         Uuid::try_parse(uuid).map(Self).ok().ok_or(BadRequestId)
     }
 }

@@ -210,9 +210,11 @@ async fn nova_gets_what_neutrons_agent_sends() {
     let server = Server::start().await;
     let client = client(&[server.address], ApiKind::Nova);
     let mut request = guest_request(identity(), Method::POST, "//evil/x?a=%20b", b"body", PATIENCE);
-    request.headers.insert("x-instance-id", HeaderValue::from_static("evil"));
-    request.headers.insert(header::ACCEPT, HeaderValue::from_static("text/html"));
-    request.headers.insert(header::USER_AGENT, HeaderValue::from_static("guest"));
+    Arc::make_mut(&mut request.headers).insert("x-instance-id", HeaderValue::from_static("evil"));
+    Arc::make_mut(&mut request.headers)
+        .insert(header::ACCEPT, HeaderValue::from_static("text/html"));
+    Arc::make_mut(&mut request.headers)
+        .insert(header::USER_AGENT, HeaderValue::from_static("guest"));
     assert_eq!(client.call(request).await.body, "body");
     let heads = server.handler.heads.lock().unwrap();
     assert_eq!(heads[0].uri.to_string(), "//evil/x?a=%20b");
@@ -241,8 +243,9 @@ async fn our_own_api_also_gets_the_guests_allowed_headers_and_the_vouched_addres
     let server = Server::start().await;
     let client = client(&[server.address], ApiKind::Innkeeper);
     let mut request = guest_request(identity(), Method::GET, "/a", b"", PATIENCE);
-    request.headers.insert(header::ACCEPT, HeaderValue::from_static("text/html"));
-    request.headers.insert("x-tenant-id", HeaderValue::from_static("evil"));
+    Arc::make_mut(&mut request.headers)
+        .insert(header::ACCEPT, HeaderValue::from_static("text/html"));
+    Arc::make_mut(&mut request.headers).insert("x-tenant-id", HeaderValue::from_static("evil"));
     client.call(request).await;
     let heads = server.handler.heads.lock().unwrap();
     assert_eq!(heads[0].headers[header::ACCEPT], "text/html");

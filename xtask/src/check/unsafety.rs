@@ -14,6 +14,10 @@ const MODULES: &[(&str, &str)] = &[
     ("crates/host/src/unshare.rs", "unshare(2): rustix has no safe wrapper of it"),
     ("crates/host/src/dhcp/packet.rs", "sendto(2) to a sockaddr_ll, which rustix does not have"),
     ("crates/host/src/taps/tun.rs", "ioctl(2) with TUNSETIFF: rustix has no safe wrapper of it"),
+    (
+        "crates/proxy/src/listener.rs",
+        "epoll_ctl(2) by way of tokio, which cannot check that the descriptor stays open",
+    ),
     ("crates/lab/src/tap.rs", "ioctl(2) with TUNSETIFF: rustix has no safe wrapper of it"),
 ];
 

@@ -27,7 +27,7 @@ fn asking(origin: Origin, method: Method, target: &str) -> GuestRequest<Origin> 
 
 async fn give(agent: &Agent<ScriptedApi>, origin: Origin, ttl: &str) -> GuestResponse {
     let mut put = asking(origin, Method::PUT, TOKEN);
-    put.headers.insert(EC2_TOKEN_TTL, ttl.parse().unwrap());
+    Arc::make_mut(&mut put.headers).insert(EC2_TOKEN_TTL, ttl.parse().unwrap());
     agent.call(put).await
 }
 
@@ -44,7 +44,7 @@ async fn show(
 ) -> GuestResponse {
     let mut get = asking(origin, Method::GET, "/latest/meta-data/");
     for token in tokens {
-        get.headers.append(EC2_TOKEN, (*token).clone());
+        Arc::make_mut(&mut get.headers).append(EC2_TOKEN, (*token).clone());
     }
     agent.call(get).await
 }
@@ -148,8 +148,8 @@ async fn a_token_is_good_for_its_machine_and_no_other() {
     assert_eq!(world.asked().len(), asked, "the API was asked with a bad token");
     // Who has a bad token may ask for a good one.
     let mut put = asking(web, Method::PUT, TOKEN);
-    put.headers.insert(EC2_TOKEN, nonsense[0].clone());
-    put.headers.insert(EC2_TOKEN_TTL, HeaderValue::from_static("60"));
+    Arc::make_mut(&mut put.headers).insert(EC2_TOKEN, nonsense[0].clone());
+    Arc::make_mut(&mut put.headers).insert(EC2_TOKEN_TTL, HeaderValue::from_static("60"));
     assert_eq!(world.agent.call(put).await.status, StatusCode::OK);
 }
 

@@ -4,13 +4,13 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, uri::PathAndQuery};
+use http::{HeaderValue, Method, StatusCode, uri::PathAndQuery};
 use innkeeper_agent::{Agent, SessionTokens};
 use innkeeper_model::{
     FixedIpRequest, Identity, InstanceId, NetworkId, NetworkRequest, NewFlavor, NewInstance,
@@ -20,7 +20,7 @@ use innkeeper_model::{
 use innkeeper_network_view::NetworkView;
 use innkeeper_store::{Store, StoreLocation};
 use innkeeper_wire::{
-    GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId, metrics::HopMetrics,
+    GuestRequest, GuestResponse, Hop, NextHop, Now, Reason, RequestId, metrics::HopMetrics,
     session_token::SessionTokenKey, signature::SharedSecret,
 };
 use prometheus_client::registry::Registry;
@@ -38,6 +38,8 @@ pub(crate) const NOW: UnixSeconds = 1_795_392_000;
 #[derive(Debug, Default)]
 pub(crate) struct ScriptedApi {
     pub(crate) stale: AtomicUsize,
+    /// Whether it also answers at once.
+    pub(crate) at_once: AtomicBool,
     pub(crate) asked: Mutex<Vec<GuestRequest<Identity>>>,
 }
 
@@ -54,6 +56,17 @@ impl NextHop<Identity> for ScriptedApi {
             GuestResponse::new(StatusCode::OK, text, body, Reason::Served)
         };
         response.reported(Hop::Api, Duration::from_micros(1))
+    }
+
+    fn call_now(&self, request: GuestRequest<Identity>) -> Now<Identity> {
+        if !self.at_once.load(Ordering::SeqCst) {
+            return Now::Later(request);
+        }
+        let text = HeaderValue::from_static("text/plain");
+        let body = Bytes::from(request.who.instance.to_string());
+        self.asked.lock().unwrap().push(request);
+        let response = GuestResponse::new(StatusCode::OK, text, body, Reason::Served);
+        Now::Answered(response.reported(Hop::Api, Duration::from_micros(1)))
     }
 }
 
@@ -168,7 +181,7 @@ pub(crate) fn request(origin: Origin, method: Method, patience: Duration) -> Gue
         who: origin,
         method,
         target: PathAndQuery::from_static("/openstack"),
-        headers: HeaderMap::new(),
+        headers: Arc::default(),
         body: Bytes::new(),
         request_id: RequestId::random(),
         deadline: Instant::now() + patience,

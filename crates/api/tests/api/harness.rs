@@ -52,8 +52,7 @@ impl World {
         };
 
         let metrics = HopMetrics::register(&mut Registry::default(), Hop::Api);
-        let sources =
-            Sources::new(|| RECORDED_ON, |bytes| getrandom::fill(bytes).expect("random bytes"));
+        let sources = Sources::new(|| RECORDED_ON, |bytes| rand::fill(bytes));
         let api = Arc::new(Api::new(
             store.clone(),
             CurrentSettings::fixed(settings).into(),

@@ -1,6 +1,6 @@
 //! Who is answered and who is not, and what of a request matters.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use crate::harness::{SECRET, World, ask, project};
 use http::{HeaderMap, Method, StatusCode, header};
@@ -9,7 +9,7 @@ use innkeeper_model::{
     NewSubnet, PortId, ProjectId,
 };
 use innkeeper_wire::{
-    GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId, headers, limits::API_HOLD,
+    GuestRequest, GuestResponse, Hop, NextHop, Now, Reason, RequestId, headers, limits::API_HOLD,
     signature::SharedSecret,
 };
 use tokio::time::Instant;
@@ -63,11 +63,46 @@ impl Web {
         target: &str,
         hold: Duration,
     ) -> GuestResponse {
-        self.world.api.call(request(who, method, target, hold)).await
+        let now = self.world.api.call_now(request(who.clone(), method.clone(), target, hold));
+        let answer = self.world.api.call(request(who, method, target, hold)).await;
+        // Whatever is said at once is what is said otherwise, in every test.
+        if let Now::Answered(now) = now {
+            assert_eq!((now.status, now.reason), (answer.status, answer.reason), "{target}");
+            assert_eq!((&now.headers, now.instance), (&answer.headers, answer.instance));
+            assert_eq!(without_seed(&now.body), without_seed(&answer.body), "{target}");
+        }
+        answer
+    }
+
+    pub(crate) fn is_answered_at_once(&self, who: Identity, method: Method, target: &str) -> bool {
+        let hold = API_HOLD;
+        let now = self.world.api.call_now(request(who.clone(), method.clone(), target, hold));
+        match now {
+            Now::Answered(answer) => {
+                assert_eq!(answer.reports.len(), 1, "the API reports itself");
+                true
+            }
+            Now::Later(given_back) => {
+                assert_eq!((given_back.who, given_back.method), (who, method));
+                false
+            }
+        }
     }
 
     pub(crate) async fn get(&self, who: Identity, target: &str) -> GuestResponse {
         self.call(who, Method::GET, target).await
+    }
+}
+
+/// Random bytes are new each time.
+fn without_seed(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body).into_owned();
+    match text.split_once("\"random_seed\": \"") {
+        Some((before, behind)) => {
+            let (seed, behind) = behind.split_once('"').unwrap();
+            format!("{before}{}{behind}", seed.len())
+        }
+        None => text,
     }
 }
 
@@ -82,7 +117,7 @@ pub(crate) fn request(
         who,
         method,
         target: target.parse().unwrap(),
-        headers: HeaderMap::new(),
+        headers: Arc::default(),
         body: bytes::Bytes::new(),
         request_id: RequestId::random(),
         deadline: Instant::now() + hold,
@@ -158,6 +193,37 @@ async fn only_a_vouched_address_must_be_the_machines() {
     let elsewhere =
         Identity { vouched_port: Some(PortId::random()), ..web.identity(Some(web.address), true) };
     assert_eq!(web.get(elsewhere, INSTANCE_ID).await.reason, Reason::StaleAddress);
+}
+
+#[tokio::test]
+async fn what_was_read_before_is_answered_at_once_to_whom_it_belongs() {
+    const META_DATA: &str = "/openstack/latest/meta_data.json";
+    let web = Web::new().await;
+    let own = web.identity(Some(web.address), true);
+    let now = |who: &Identity, method, target| web.is_answered_at_once(who.clone(), method, target);
+    assert!(!now(&own, Method::GET, META_DATA), "nobody has read it yet");
+    web.get(own.clone(), META_DATA).await;
+    web.get(own.clone(), INSTANCE_ID).await;
+    assert!(now(&own, Method::GET, META_DATA));
+    for (method, target) in [
+        (Method::GET, "/openstack/latest/user_data"),
+        (Method::GET, "/openstack/latest/../latest/meta_data.json"),
+        (Method::GET, "/openstack/latest/meta%5fdata.json"),
+        (Method::HEAD, META_DATA),
+        (Method::POST, META_DATA),
+        (Method::OPTIONS, META_DATA),
+    ] {
+        assert!(!now(&own, method, target), "{target}");
+    }
+    let other_project = Identity { project: "other".parse().unwrap(), ..own.clone() };
+    let other_port = Identity { vouched_port: Some(PortId::random()), ..own.clone() };
+    let other_machine = Identity { instance: InstanceId::random(), ..own.clone() };
+    let stale = web.identity(Some("10.0.0.77".parse().unwrap()), true);
+    for who in [other_project, other_port, other_machine, stale] {
+        assert!(!now(&who, Method::GET, META_DATA), "{who:?}");
+    }
+    web.world.store.instance_delete(web.id).await.unwrap();
+    assert!(!now(&own, Method::GET, META_DATA), "it is gone");
 }
 
 #[tokio::test]

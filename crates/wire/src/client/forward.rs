@@ -220,9 +220,7 @@ impl Forwarder {
 
 fn outgoing<Who>(request: GuestRequest<Who>, mut fields: HeaderMap) -> Result<Outgoing, Reason> {
     let uri = Uri::from(path_of(&Uri::from(request.target))?);
-    for name in [headers::HOPS, headers::REASON, headers::INSTANCE] {
-        fields.remove(name);
-    }
+    headers::remove(&mut fields, &[headers::HOPS, headers::REASON, headers::INSTANCE]);
     Ok(Outgoing { method: request.method, uri, fields, body: request.body })
 }
 

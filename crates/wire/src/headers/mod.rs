@@ -131,10 +131,20 @@ fn joined(fields: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
     Some(all)
 }
 
+/// Removes what has one of `names`. Mostly nothing has.
+pub fn remove(fields: &mut HeaderMap, names: &[HeaderName]) {
+    if fields.keys().any(|name| names.contains(name)) {
+        for name in names {
+            fields.remove(name);
+        }
+    }
+}
+
 fn pick(fields: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
     let mut picked = HeaderMap::new();
-    for name in names {
-        for value in fields.get_all(name) {
+    // Each look-up of a name takes more than comparing it with all of the few there are.
+    for (name, value) in fields {
+        if names.contains(name) {
             picked.append(name.clone(), value.clone());
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
+use bytes::BytesMut;
 use tokio::{
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
     time::{sleep, timeout},
@@ -36,10 +37,16 @@ pub async fn serve_tcp<H: Handler<SocketAddr>>(
         let (tls, stop) = (tls.clone(), stop.clone());
         tokio::spawn(async move {
             match tls {
-                None => connections.serve_in(slot, stream, peer, handler, stop).await,
+                None => {
+                    connections
+                        .serve_in(slot, (stream, BytesMut::new()), peer, handler, stop)
+                        .await;
+                }
                 Some(tls) => {
                     if let Some(stream) = handshake(&tls, stream, peer).await {
-                        connections.serve_in(slot, stream, peer, handler, stop).await;
+                        connections
+                            .serve_in(slot, (stream, BytesMut::new()), peer, handler, stop)
+                            .await;
                     }
                 }
             }
@@ -62,7 +69,7 @@ pub async fn serve_unix<H: Handler<UnixPeer>>(
         let (connections, handler) = (connections.clone(), Arc::clone(&handler));
         let stop = stop.clone();
         tokio::spawn(async move {
-            connections.serve_in(slot, stream, peer, handler, stop).await;
+            connections.serve_in(slot, (stream, BytesMut::new()), peer, handler, stop).await;
         });
     }
 }

@@ -46,9 +46,17 @@ pub(super) async fn answer<P, H: Handler<P>>(
     if is_last(&head) {
         has_asked_all.store(true, Ordering::Relaxed);
     }
-    let answered =
-        AssertUnwindSafe(async { handler.handle(peer, head, body.bytes).await }).catch_unwind();
-    match answered.await {
+    answered(handler, peer, head, body.bytes).await
+}
+
+/// Has a whole request answered; a panic becomes a 500.
+pub(super) async fn answered<P, H: Handler<P>>(
+    handler: &H,
+    peer: &P,
+    head: request::Parts,
+    body: Bytes,
+) -> Response<Full<Bytes>> {
+    match AssertUnwindSafe(handler.handle(peer, head, body)).catch_unwind().await {
         Ok(response) => response,
         Err(_panic) => {
             tracing::error!("a request's handler panicked; its guest is answered 500");

@@ -12,11 +12,12 @@ use std::{
     time::Duration,
 };
 
+use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
@@ -25,7 +26,13 @@ use tokio_util::{
     task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
 
-use super::{Handler, answer::answer, patient_io::PatientIo};
+use super::{
+    Handler,
+    answer::answer,
+    patient_io::PatientIo,
+    plain::{Conversation, Outcome},
+    rewound::Rewound,
+};
 use crate::{
     Reason,
     limits::{
@@ -85,14 +92,14 @@ impl Connections {
         H: Handler<P>,
     {
         let slot = self.slot().await;
-        self.serve_in(slot, io, peer, handler, stop).await;
+        self.serve_in(slot, (io, BytesMut::new()), peer, handler, stop).await;
     }
 
-    /// As [`Connections::serve`], in a slot obtained before.
+    /// As [`Connections::serve`], in a slot obtained before; some of the connection was read already.
     pub async fn serve_in<Io, P, H>(
         &self,
         slot: Slot,
-        io: Io,
+        (io, read): (Io, BytesMut),
         peer: P,
         handler: Arc<H>,
         stop: CancellationToken,
@@ -101,10 +108,28 @@ impl Connections {
         P: Send + Sync + 'static,
         H: Handler<P>,
     {
-        let served = self.converse(io, peer, handler, stop);
+        // On the heap: what it is wrapped in holds it several times, and is copied before it runs.
+        let served = Box::pin(self.converse(io, read, peer, handler, stop));
         let guarded = AssertUnwindSafe(self.cut.run_until_cancelled(served)).catch_unwind();
         if guarded.await.is_err() {
             tracing::error!("serving a connection panicked; the connection is closed");
+        }
+        drop(slot);
+    }
+
+    /// Sends the rest of an answer and closes, in a slot obtained before.
+    pub async fn send_rest_in<Io>(&self, slot: Slot, io: Io, mut rest: Bytes)
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let nothing_follows = AtomicBool::new(true);
+        let mut io = PatientIo::new(io, &nothing_follows);
+        let sent = async {
+            io.write_all_buf(&mut rest).await?;
+            io.shutdown().await
+        };
+        if let Some(Err(error)) = self.cut.run_until_cancelled(sent).await {
+            tracing::debug!(%error, "a connection ended early");
         }
         drop(slot);
     }
@@ -121,28 +146,62 @@ impl Connections {
         drained
     }
 
-    async fn converse<Io, P, H>(&self, io: Io, peer: P, handler: Arc<H>, stop: CancellationToken)
-    where
+    async fn converse<Io, P, H>(
+        &self,
+        io: Io,
+        read: BytesMut,
+        peer: P,
+        handler: Arc<H>,
+        stop: CancellationToken,
+    ) where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         P: Send + Sync + 'static,
         H: Handler<P>,
     {
-        let (asked, has_asked_all) = (AtomicBool::new(false), AtomicBool::new(false));
+        let asked = Asked::default();
+        let mut plainly = Conversation {
+            io: PatientIo::new(io, &asked.all),
+            read,
+            handler: &*handler,
+            peer: &peer,
+            asked: &asked,
+        };
+        if plainly.run(&stop).await == Outcome::Unusual {
+            let Conversation { io, read, .. } = plainly;
+            let io = Rewound::new(read.freeze(), io);
+            // On the heap: it is large, and few connections need it.
+            Box::pin(self.converse_at_length(io, &peer, &*handler, &asked, stop)).await;
+        }
+    }
+
+    /// Serves whatever HTTP/1 has.
+    async fn converse_at_length<Io, P, H>(
+        &self,
+        io: Io,
+        peer: &P,
+        handler: &H,
+        asked: &Asked,
+        stop: CancellationToken,
+    ) where
+        Io: AsyncRead + AsyncWrite + Unpin + Send,
+        P: Send + Sync + 'static,
+        H: Handler<P>,
+    {
         let service = service_fn(|request| {
-            asked.store(true, Ordering::Relaxed);
-            let (handler, peer, bodies, all) = (&handler, &peer, &self.bodies, &has_asked_all);
-            async move { Ok::<_, Infallible>(answer(&**handler, peer, bodies, all, request).await) }
+            asked.any.store(true, Ordering::Relaxed);
+            async move {
+                Ok::<_, Infallible>(answer(handler, peer, &self.bodies, &asked.all, request).await)
+            }
         });
-        let io = TokioIo::new(PatientIo::new(io, &has_asked_all));
-        let mut connection = pin!(protocol().serve_connection(io, service));
+        let mut connection = pin!(protocol().serve_connection(TokioIo::new(io), service));
         let ended = tokio::select! {
             ended = &mut connection => ended,
             () = stop.cancelled() => {
                 // A request may be on its way on a connection that was only just accepted.
-                if !asked.load(Ordering::Relaxed)
+                if !asked.any.load(Ordering::Relaxed)
                     && let Ok(ended) = timeout(FIRST_REQUEST_GRACE, &mut connection).await
                 {
-                    return note_end(ended, &*handler, &peer);
+                    return note_end(ended, handler, peer);
                 }
                 connection.as_mut().graceful_shutdown();
                 match timeout(DRAIN, connection).await {
@@ -151,8 +210,17 @@ impl Connections {
                 }
             }
         };
-        note_end(ended, &*handler, &peer);
+        note_end(ended, handler, peer);
     }
+}
+
+/// What a peer has asked so far.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// Whether it has asked anything.
+    pub(super) any: AtomicBool,
+    /// Whether it has said that nothing follows, and nothing of what it asked is unread.
+    pub(super) all: AtomicBool,
 }
 
 impl fmt::Debug for Connections {

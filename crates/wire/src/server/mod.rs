@@ -3,9 +3,12 @@
 
 mod accept;
 mod answer;
+mod at_once;
 mod connections;
 mod patient_io;
+mod plain;
 mod refusal;
+mod rewound;
 
 use std::future::Future;
 
@@ -16,6 +19,7 @@ use http_body_util::Full;
 use crate::{GuestResponse, Reason, headers};
 
 pub use accept::{serve_tcp, serve_unix};
+pub use at_once::{AtOnce, answer_at_once};
 pub use connections::{Connections, Slot};
 pub use refusal::refuse_visibly;
 
@@ -29,6 +33,12 @@ pub trait Handler<Peer>: Send + Sync + 'static {
         body: Bytes,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 
+    /// Answers one request without a body where nothing has to be waited for. Nothing: it is to be
+    /// [handled](Handler::handle) as any other, and nobody can tell that it was asked for before.
+    fn handle_now(&self, _peer: &Peer, _head: request::Parts) -> Option<Response<Full<Bytes>>> {
+        None
+    }
+
     /// A refusal of the server itself (400, 413, 408, 500 …), in this service's form. Asked for
     /// once per refused request: the place to count and log them.
     fn refuse(&self, _peer: &Peer, reason: Reason) -> Response<Full<Bytes>> {
@@ -41,9 +51,7 @@ impl GuestResponse {
     /// reports as headers, for one of our own hops; a guest is answered without.
     pub fn into_http(self, trail: bool) -> Response<Full<Bytes>> {
         let Self { status, headers: mut fields, body, reason, reports, instance } = self;
-        fields.remove(headers::HOPS);
-        fields.remove(headers::REASON);
-        fields.remove(headers::INSTANCE);
+        headers::remove(&mut fields, &[headers::HOPS, headers::REASON, headers::INSTANCE]);
         if trail {
             fields.insert(headers::HOPS, headers::encode_hops(&reports));
             fields.insert(headers::REASON, HeaderValue::from_static(reason.as_str()));

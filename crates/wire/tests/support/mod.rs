@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response, StatusCode, header, request, uri::PathAndQuery};
+use http::{Method, Response, StatusCode, header, request, uri::PathAndQuery};
 use http_body_util::Full;
 use innkeeper_wire::{
     GuestRequest, RequestId,
@@ -48,6 +48,8 @@ impl<P: Send + Sync> Handler<P> for Echo {
             "/large" => *response.body_mut() = Full::new(Bytes::from(vec![b'x'; 3_000_000])),
             "/busy" => *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE,
             "/length" => drop(response.headers_mut().insert(header::CONTENT_LENGTH, 42.into())),
+            "/no-content" => *response.status_mut() = StatusCode::NO_CONTENT,
+            "/not-modified" => *response.status_mut() = StatusCode::NOT_MODIFIED,
             "/redirect" => *response.status_mut() = StatusCode::FOUND,
             path => {
                 let method = head.method.as_str();
@@ -145,7 +147,7 @@ pub(crate) fn guest_request<Who>(
         who,
         method,
         target: PathAndQuery::from_static(target),
-        headers: HeaderMap::new(),
+        headers: Arc::default(),
         body: Bytes::from_static(body),
         request_id: RequestId::random(),
         deadline: Instant::now() + patience,

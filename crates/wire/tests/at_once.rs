@@ -1,0 +1,139 @@
+//! A connection that brings its only request with it, and those that do not.
+#![allow(clippy::unwrap_used, reason = "a test fails where something is not as it must be")]
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Response, request};
+use http_body_util::Full;
+use innkeeper_wire::server::{AtOnce, Handler, answer_at_once};
+
+/// Bytes of an answer that no socket takes at once.
+const LARGE: usize = 32 * 1024 * 1024;
+const ONLY: &[u8] = b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+/// Has an answer at once to all but one path.
+#[derive(Debug, Default)]
+struct Ready(AtomicUsize);
+
+impl Handler<()> for Ready {
+    async fn handle(&self, (): &(), _: request::Parts, _: Bytes) -> Response<Full<Bytes>> {
+        unreachable!("nothing is waited for here")
+    }
+
+    fn handle_now(&self, (): &(), head: request::Parts) -> Option<Response<Full<Bytes>>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        match head.uri.path() {
+            "/later" => None,
+            "/panic" => panic!("as asked"),
+            "/large" => Some(Response::new(Full::new(Bytes::from(vec![b'x'; LARGE])))),
+            path => Some(Response::new(Full::new(Bytes::copy_from_slice(path.as_bytes())))),
+        }
+    }
+}
+
+/// A client, and the server's side of its connection.
+fn connected() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    server.set_nonblocking(true).unwrap();
+    (client, server)
+}
+
+/// What becomes of a connection on which `bytes` have come.
+fn sent(bytes: &[u8]) -> (AtOnce, TcpStream, TcpStream) {
+    let (mut client, server) = connected();
+    client.write_all(bytes).unwrap();
+    if !bytes.is_empty() {
+        // They are there when one of them is.
+        while server.peek(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+            thread::yield_now();
+        }
+    }
+    (answer_at_once(&server, &(), &Ready::default()), client, server)
+}
+
+fn answer(mut client: TcpStream, server: TcpStream) -> String {
+    drop(server);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn the_only_request_is_answered_and_the_connection_ends() {
+    let (outcome, client, server) = sent(ONLY);
+    assert!(matches!(outcome, AtOnce::Answered), "{outcome:?}");
+    let expected = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n/a";
+    assert_eq!(answer(client, server), expected);
+}
+
+#[test]
+fn everything_else_is_left_with_what_was_read() {
+    for other in [
+        &b""[..],
+        b"GET /a HTTP/1.1\r\nConnection: cl",
+        b"GET /a HTTP/1.1\r\n\r\n",
+        b"GET /a HTTP/1.1\r\nConnection: keep-alive\r\n\r\n",
+        b"GET /a HTTP/1.0\r\n\r\n",
+        b"GET /a HTTP/1.1\r\nConnection: close\r\n\r\nGET /b HTTP/1.1\r\n\r\n",
+        b"POST /a HTTP/1.1\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx",
+        b"GET /later HTTP/1.1\r\nConnection: close\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\r\n\r\n",
+    ] {
+        let (outcome, _client, _server) = sent(other);
+        let AtOnce::NotYet(read) = outcome else { panic!("{}: {outcome:?}", other.escape_ascii()) };
+        assert_eq!(read, other, "{}", other.escape_ascii());
+    }
+}
+
+#[test]
+fn who_has_closed_is_left_to_whoever_serves_it_then() {
+    let (client, server) = connected();
+    client.shutdown(Shutdown::Both).unwrap();
+    drop(client);
+    let outcome = answer_at_once(&server, &(), &Ready::default());
+    assert!(matches!(&outcome, AtOnce::NotYet(read) if read.is_empty()), "{outcome:?}");
+}
+
+#[test]
+fn what_the_socket_does_not_take_is_given_back() {
+    let (outcome, mut client, mut server) =
+        sent(b"GET /large HTTP/1.1\r\nConnection: close\r\n\r\n");
+    let AtOnce::Answering(rest) = outcome else { panic!("it was taken whole: {outcome:?}") };
+    assert!(rest.len() < LARGE, "nothing was taken");
+    let sending = thread::spawn(move || {
+        server.set_nonblocking(false).unwrap();
+        server.write_all(&rest).unwrap();
+    });
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    sending.join().unwrap();
+    let (head, body) = answer.split_at(answer.len() - LARGE);
+    assert!(head.ends_with(format!("content-length: {LARGE}\r\n\r\n").as_bytes()));
+    assert!(body.iter().all(|byte| *byte == b'x'));
+}
+
+#[test]
+fn a_panic_is_answered_500() {
+    let (outcome, client, server) = sent(b"GET /panic HTTP/1.1\r\nConnection: close\r\n\r\n");
+    assert!(matches!(outcome, AtOnce::Answered), "{outcome:?}");
+    let answer = answer(client, server);
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+}
+
+#[test]
+fn a_head_is_answered_without_a_body() {
+    let (outcome, client, server) = sent(b"HEAD /abc HTTP/1.1\r\nConnection: close\r\n\r\n");
+    assert!(matches!(outcome, AtOnce::Answered), "{outcome:?}");
+    let expected = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 4\r\n\r\n";
+    assert_eq!(answer(client, server), expected);
+}
