@@ -33,7 +33,8 @@ impl Store {
     ) -> Result<Vec<Instance>, StoreError> {
         let project = project.cloned().map(Text);
         self.read(move |connection| {
-            let sql = "SELECT * FROM instances WHERE ?1 IS NULL OR project_id = ?1 ORDER BY seq";
+            let select = instance_row::SELECT;
+            let sql = &format!("{select} WHERE ?1 IS NULL OR project_id = ?1 ORDER BY seq");
             let mut statement = connection.prepare_cached(sql)?;
             let rows = statement.query_map([project], instance_row::read)?;
             Ok(rows.collect::<Result<_, _>>()?)

@@ -13,6 +13,15 @@ use crate::{
 /// What operators call it.
 pub(crate) const KIND: &str = "instance";
 
+/// The columns of an instance, in the order in which [`read`] takes them.
+pub(crate) const SELECT: &str = "
+    SELECT id, project_id, user_id, name, hostname, flavor, image_id, kernel_id, ramdisk_id,
+        availability_zone, launch_index, reservation_id, key_pair, user_data, metadata,
+        personality, admin_password, root_device_name, default_ephemeral_device,
+        default_swap_device, block_devices, devices, numa_cells, config_drive, power_state,
+        launched_at, created_at, revision
+    FROM instances";
+
 /// The instance with that id.
 pub(crate) fn fetch(connection: &Connection, id: InstanceId) -> Tried<Instance> {
     find(connection, id)?.ok_or_else(|| StoreError::not_found(KIND, &id).into())
@@ -21,7 +30,7 @@ pub(crate) fn fetch(connection: &Connection, id: InstanceId) -> Tried<Instance> 
 /// The instance with that id, if there is one.
 pub(crate) fn find(connection: &Connection, id: InstanceId) -> Tried<Option<Instance>> {
     let found = connection
-        .prepare_cached("SELECT * FROM instances WHERE id = ?1")?
+        .prepare_cached(&format!("{SELECT} WHERE id = ?1"))?
         .query_row([Text(id)], read)
         .optional()?;
     Ok(found)
@@ -142,38 +151,42 @@ pub(crate) fn update(change: &Change<'_>, instance: &Instance) -> Tried<()> {
     Ok(())
 }
 
-/// An instance's columns, by their bare names.
+/// Reads what [`SELECT`] selects.
 pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Instance> {
-    let image =
-        |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<Text<_>>>(column)?.map(|id| id.0));
+    // By position: to look for each column by its name took a tenth of the time of a guest's read.
+    let mut positions = 0..;
+    let mut next = || positions.next().unwrap_or_default();
+    let image = |column: usize| {
+        Ok::<_, rusqlite::Error>(row.get::<_, Option<Text<_>>>(column)?.map(|id| id.0))
+    };
     Ok(Instance {
-        id: row.get::<_, Text<_>>("id")?.0,
-        project_id: row.get::<_, Text<_>>("project_id")?.0,
-        user_id: row.get("user_id")?,
-        name: row.get("name")?,
-        hostname: row.get("hostname")?,
-        flavor: row.get::<_, Json<_>>("flavor")?.0,
-        image_id: image("image_id")?,
-        kernel_id: image("kernel_id")?,
-        ramdisk_id: image("ramdisk_id")?,
-        availability_zone: row.get("availability_zone")?,
-        launch_index: row.get("launch_index")?,
-        reservation_id: row.get("reservation_id")?,
-        key_pair: row.get::<_, Option<Json<_>>>("key_pair")?.map(|key| key.0),
-        user_data: row.get::<_, Option<Word<_>>>("user_data")?.map(|data| data.0),
-        metadata: row.get::<_, Json<_>>("metadata")?.0,
-        personality: row.get::<_, Json<_>>("personality")?.0,
-        admin_password: row.get::<_, Option<String>>("admin_password")?.map(Secret::new),
-        root_device_name: row.get("root_device_name")?,
-        default_ephemeral_device: row.get("default_ephemeral_device")?,
-        default_swap_device: row.get("default_swap_device")?,
-        block_devices: row.get::<_, Json<_>>("block_devices")?.0,
-        devices: row.get::<_, Json<_>>("devices")?.0,
-        numa_cells: row.get::<_, Json<_>>("numa_cells")?.0,
-        config_drive: row.get("config_drive")?,
-        power_state: row.get::<_, Word<_>>("power_state")?.0,
-        launched_at: row.get("launched_at")?,
-        created_at: row.get("created_at")?,
-        revision: row.get::<_, Count>("revision")?.0,
+        id: row.get::<_, Text<_>>(next())?.0,
+        project_id: row.get::<_, Text<_>>(next())?.0,
+        user_id: row.get(next())?,
+        name: row.get(next())?,
+        hostname: row.get(next())?,
+        flavor: row.get::<_, Json<_>>(next())?.0,
+        image_id: image(next())?,
+        kernel_id: image(next())?,
+        ramdisk_id: image(next())?,
+        availability_zone: row.get(next())?,
+        launch_index: row.get(next())?,
+        reservation_id: row.get(next())?,
+        key_pair: row.get::<_, Option<Json<_>>>(next())?.map(|key| key.0),
+        user_data: row.get::<_, Option<Word<_>>>(next())?.map(|data| data.0),
+        metadata: row.get::<_, Json<_>>(next())?.0,
+        personality: row.get::<_, Json<_>>(next())?.0,
+        admin_password: row.get::<_, Option<String>>(next())?.map(Secret::new),
+        root_device_name: row.get(next())?,
+        default_ephemeral_device: row.get(next())?,
+        default_swap_device: row.get(next())?,
+        block_devices: row.get::<_, Json<_>>(next())?.0,
+        devices: row.get::<_, Json<_>>(next())?.0,
+        numa_cells: row.get::<_, Json<_>>(next())?.0,
+        config_drive: row.get(next())?,
+        power_state: row.get::<_, Word<_>>(next())?.0,
+        launched_at: row.get(next())?,
+        created_at: row.get(next())?,
+        revision: row.get::<_, Count>(next())?.0,
     })
 }

@@ -115,8 +115,8 @@ impl Store {
         let readers = self.threads.readers.as_ref().unwrap_or(&self.threads.writer);
         readers
             .run(move |connection| {
-                let transaction = connection.transaction().map_err(crate::tried::Fault::from)?;
-                Ok(work(&transaction)?)
+                let snapshot = Snapshot::of(connection)?;
+                Ok(work(snapshot.0)?)
             })
             .await
     }
@@ -141,6 +141,29 @@ impl Store {
             Ok(result?)
         };
         self.threads.writer.run(job).await
+    }
+}
+
+/// A transaction that reads. Its statements are kept prepared, as those in it are.
+struct Snapshot<'a>(&'a Connection);
+
+impl<'a> Snapshot<'a> {
+    fn of(connection: &'a Connection) -> Tried<Self> {
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        Ok(Self(connection))
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        // After some failures SQLite has ended it itself.
+        if self.0.is_autocommit() {
+            return;
+        }
+        let ended = self.0.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
+        if let Err(error) = ended {
+            tracing::error!(%error, "a read of the store did not end");
+        }
     }
 }
 

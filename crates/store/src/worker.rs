@@ -1,11 +1,9 @@
 //! Threads that own the connections: SQLite blocks, and async tasks must not.
 
 use std::{
+    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
 };
 
@@ -21,8 +19,64 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// One or more threads, each with its own connection, taking jobs from one queue.
 pub(crate) struct Workers {
-    queue: Mutex<Option<SyncSender<Job>>>,
+    queue: Arc<Queue>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Jobs in the order in which they came. A channel whose receivers take turns would wake a second
+/// thread for each job, to wait for the next one.
+#[derive(Default)]
+struct Queue {
+    state: Mutex<QueueState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct QueueState {
+    jobs: VecDeque<Job>,
+    is_closed: bool,
+}
+
+impl Queue {
+    /// Adds a job, unless there are too many or there will be nobody to do it.
+    fn add(&self, job: Job) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        if state.is_closed {
+            return Err(closed());
+        }
+        if state.jobs.len() >= QUEUE_MAX {
+            let reason = format!("{QUEUE_MAX} calls are waiting already; come again");
+            return Err(StoreError::unavailable(reason));
+        }
+        state.jobs.push_back(job);
+        drop(state);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Waits for the next job; nothing once the queue is closed and empty.
+    fn next(&self) -> Option<Job> {
+        let is_waited_for = |state: &mut QueueState| state.jobs.is_empty() && !state.is_closed;
+        let waited = self.changed.wait_while(self.lock(), is_waited_for);
+        waited.unwrap_or_else(PoisonError::into_inner).jobs.pop_front()
+    }
+
+    fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        // Nothing in here can be left half done by a panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Threads end when nobody can ask them any more.
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
 }
 
 impl Workers {
@@ -32,11 +86,10 @@ impl Workers {
         connections: Vec<Connection>,
         kept_open: Option<&Arc<WalIndex>>,
     ) -> Result<Self, StoreError> {
-        let (queue, jobs) = sync_channel(QUEUE_MAX);
-        let jobs = Arc::new(Mutex::new(jobs));
+        let queue = Arc::new(Queue::default());
         let mut threads = Vec::with_capacity(connections.len());
         for (index, connection) in connections.into_iter().enumerate() {
-            let jobs = Arc::clone(&jobs);
+            let jobs = Arc::clone(&queue);
             let kept_open = kept_open.cloned();
             let thread = thread::Builder::new()
                 .name(format!("{name}-{index}"))
@@ -47,7 +100,7 @@ impl Workers {
                 .map_err(|e| StoreError::unavailable(format!("cannot start a thread: {e}")))?;
             threads.push(thread);
         }
-        Ok(Self { queue: Mutex::new(Some(queue)), threads: Mutex::new(threads) })
+        Ok(Self { queue, threads: Mutex::new(threads) })
     }
 
     /// Runs `job` on one of the threads. A job whose caller has gone before its turn is dropped.
@@ -62,23 +115,13 @@ impl Workers {
                 let _ = reply.send(job(connection));
             }
         });
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(queue) = queue else { return Err(closed()) };
-        match queue.try_send(job) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                let reason = format!("{QUEUE_MAX} calls are waiting already; come again");
-                return Err(StoreError::unavailable(reason));
-            }
-            Err(TrySendError::Disconnected(_)) => return Err(closed()),
-        }
-        drop(queue);
+        self.queue.add(job)?;
         answer.await.unwrap_or_else(|_| Err(StoreError::internal("a call of the store panicked")))
     }
 
     /// Takes no more jobs, and gives back the threads, which end when the queue is empty.
     pub(crate) fn stop(&self) -> Vec<JoinHandle<()>> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.queue.close();
         std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -87,10 +130,8 @@ fn closed() -> StoreError {
     StoreError::unavailable("it has been closed")
 }
 
-fn work(mut connection: Connection, jobs: &Mutex<Receiver<Job>>) {
-    loop {
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = next else { return };
+fn work(mut connection: Connection, jobs: &Queue) {
+    while let Some(job) = jobs.next() {
         // A panic rolls its transaction back as it unwinds; the connection stays good.
         if catch_unwind(AssertUnwindSafe(|| job(&mut connection))).is_err() {
             tracing::error!("a call of the store panicked; its transaction was rolled back");
