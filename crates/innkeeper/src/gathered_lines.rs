@@ -3,14 +3,16 @@
 //! A thread that has many requests to answer writes their lines when it has answered all, before
 //! it waits for more: one `write` for dozens of lines instead of one for each, which wakes whoever
 //! reads them each time. A thread with little to do waits after each request, so that its lines
-//! are there at once. What is killed in between loses the lines of that moment; what ends or panics
-//! does not.
+//! are there at once; so are those of anything that an operator has to know of. What is killed in
+//! between loses the lines of that moment; what ends or panics does not.
 
 use std::{
+    cell::OnceCell,
     io::{self, Write},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Bytes of lines that wait at most: some forty of them, which a thread writes within a millisecond
@@ -25,7 +27,7 @@ static ALL: Mutex<Vec<Weak<Mutex<Vec<u8>>>>> = Mutex::new(Vec::new());
 
 thread_local! {
     /// Nothing in threads that never wait in a runtime: they write each line at once.
-    static OWN: std::cell::OnceCell<Gathered> = const { std::cell::OnceCell::new() };
+    static OWN: OnceCell<Gathered> = const { OnceCell::new() };
 }
 
 /// Writes the lines of the calling thread, which is about to wait. From the first time on the
@@ -67,13 +69,27 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Takes the lines of the log.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct GatheredLines;
+pub(crate) struct GatheredLines {
+    /// Whether the line, and those before it, are written at once.
+    at_once: bool,
+}
+
+impl GatheredLines {
+    /// Which takes lines of any importance.
+    pub(crate) const fn new() -> Self {
+        Self { at_once: false }
+    }
+}
 
 impl<'a> MakeWriter<'a> for GatheredLines {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {
-        Self
+        *self
+    }
+
+    fn make_writer_for(&'a self, line: &Metadata<'_>) -> Self {
+        Self { at_once: *line.level() <= Level::WARN }
     }
 }
 
@@ -86,6 +102,9 @@ impl Write for GatheredLines {
                 write(&mut lines);
             }
             lines.extend_from_slice(line);
+            if self.at_once {
+                write(&mut lines);
+            }
             true
         });
         if gathered != Ok(true) {

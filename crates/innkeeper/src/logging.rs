@@ -14,7 +14,7 @@ use crate::{
 pub(crate) fn start(log: &LogSection) {
     let lines = fmt()
         .with_env_filter(log.level.filter())
-        .with_writer(GatheredLines)
+        .with_writer(GatheredLines::new())
         .with_ansi(io::stderr().is_terminal());
     // Only the first of a process counts, and there is no second.
     let _ = match log.format {

@@ -53,7 +53,8 @@ fn runtime(config: &Config) -> std::io::Result<Runtime> {
     builder
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
-        .on_thread_park(gathered_lines::write_before_waiting);
+        .on_thread_park(gathered_lines::write_before_waiting)
+        .on_thread_stop(gathered_lines::write_before_waiting);
     if let Some(threads) = config.runtime.worker_threads.fixed() {
         builder.worker_threads(threads);
     }

@@ -4,11 +4,12 @@ use std::{
     future::Future,
     io,
     net::{SocketAddr, TcpStream},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use innkeeper_model::Origin;
 use innkeeper_wire::{
     NextHop,
@@ -72,26 +73,21 @@ async fn serve_all<N: NextHop<Origin>>(
                 service.misdirected.inc();
                 reset(&stream);
             }
-            Ok((stream, peer)) => match answer_at_once(&stream, peer, gate, service) {
-                AtOnce::Answered => {}
-                AtOnce::Answering(rest) => {
-                    let slot = slot(&service.connections, &service.crowd).await;
-                    let (gate, connections) = (gate.clone(), service.connections.clone());
-                    tokio::spawn(async move {
-                        if let Some(stream) = attend(stream, &gate) {
-                            connections.send_rest_in(slot, stream, rest).await;
-                        }
-                        drop(room);
-                    });
-                }
-                AtOnce::NotYet(read) => {
-                    let serving = converse((stream, read), peer, gate, service, stop).await;
-                    tokio::spawn(async move {
-                        serving.await;
-                        drop(room);
-                    });
-                }
-            },
+            Ok((stream, peer)) => {
+                let outcome = answer_at_once(&stream, peer, gate, service);
+                let come = match outcome {
+                    AtOnce::Answered => continue,
+                    AtOnce::Answering(rest) => Come::Answering(rest),
+                    AtOnce::NotYet(read) => Come::Read(read),
+                };
+                // From here on it is forgotten without ceremony if the namespace is abandoned.
+                let Some(stream) = attend(stream, gate) else { continue };
+                let serving = converse((stream, come), peer, gate, service, stop).await;
+                tokio::spawn(async move {
+                    serving.await;
+                    drop(room);
+                });
+            }
             // The guest gave up while it waited: nothing is wrong here.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
@@ -109,7 +105,15 @@ async fn serve_all<N: NextHop<Origin>>(
     }
 }
 
-/// Answers whoever is known by its address alone.
+/// How far a connection has come that is not to be closed yet.
+enum Come {
+    /// So much was read of it.
+    Read(BytesMut),
+    /// It was answered but for this.
+    Answering(Bytes),
+}
+
+/// Answers whoever is known by its address alone. A panic ends the connection, and nothing else.
 fn answer_at_once<N: NextHop<Origin>>(
     stream: &TcpStream,
     peer: SocketAddr,
@@ -117,8 +121,14 @@ fn answer_at_once<N: NextHop<Origin>>(
     service: &Service<N>,
 ) -> AtOnce {
     let Some(address) = Identifier::known(peer) else { return AtOnce::NotYet(BytesMut::new()) };
-    let guest = Guest::new(Origin::new(gate.scope, address), None);
-    server::answer_at_once(stream, &guest, &*service.handler)
+    let answering = || {
+        let guest = Guest::new(Origin::new(gate.scope, address), None);
+        server::answer_at_once(stream, &guest, &*service.handler)
+    };
+    catch_unwind(AssertUnwindSafe(answering)).unwrap_or_else(|_panic| {
+        tracing::error!("serving a connection panicked; the connection is closed");
+        AtOnce::Answered
+    })
 }
 
 /// Whether the guest asked the service and not something else that the namespace has an address
@@ -138,7 +148,7 @@ fn reset(stream: &TcpStream) {
 
 /// Waits for a slot; what it returns serves the connection in it.
 async fn converse<N: NextHop<Origin>>(
-    (stream, read): (TcpStream, BytesMut),
+    (stream, come): (GuestConnection, Come),
     peer: SocketAddr,
     gate: &Gate,
     service: &Arc<Service<N>>,
@@ -152,12 +162,16 @@ async fn converse<N: NextHop<Origin>>(
     async move {
         // On the heap: what it is wrapped in holds it several times, and is copied before it runs.
         let served = Box::pin(async {
-            let Some(stream) = attend(stream, &gate) else { return };
+            let connections = &service.connections;
+            let read = match come {
+                Come::Read(read) => read,
+                // It stands idle as far as others are concerned: so it makes room for them.
+                Come::Answering(rest) => return connections.send_rest_in(slot, stream, rest).await,
+            };
             // Here, since it may take a while: nobody else waits for it.
             let address = service.identifier.identify(peer, &gate.namespace).await;
             let guest = Guest::new(Origin::new(gate.scope, address), Some(place));
             let handler = Arc::clone(&service.handler);
-            let connections = service.connections.clone();
             connections.serve_in(slot, (stream, read), guest, handler, stop).await;
         });
         let _ = abandoned.run_until_cancelled(dismissed.run_until_cancelled(served)).await;

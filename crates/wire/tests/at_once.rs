@@ -1,5 +1,6 @@
 //! A connection that brings its only request with it, and those that do not.
 #![allow(clippy::unwrap_used, reason = "a test fails where something is not as it must be")]
+#![allow(clippy::panic, reason = "helpers of tests panic as tests do")]
 
 use std::{
     io::{ErrorKind, Read, Write},

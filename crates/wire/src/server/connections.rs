@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     fmt,
+    future::pending,
     panic::AssertUnwindSafe,
     pin::pin,
     sync::{
@@ -19,7 +20,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_util::{
     sync::CancellationToken,
@@ -166,29 +167,39 @@ impl Connections {
             peer: &peer,
             asked: &asked,
         };
-        if plainly.run(&stop).await == Outcome::Unusual {
+        if let Outcome::Unusual(deadline) = plainly.run(&stop).await {
             let Conversation { io, read, .. } = plainly;
             let io = Rewound::new(read.freeze(), io);
             // On the heap: it is large, and few connections need it.
-            Box::pin(self.converse_at_length(io, &peer, &*handler, &asked, stop)).await;
+            let serving = self.converse_at_length(io, &peer, &*handler, (&asked, deadline), stop);
+            Box::pin(serving).await;
         }
     }
 
-    /// Serves whatever HTTP/1 has.
+    /// Serves whatever HTTP/1 has. The first head must be whole by the deadline.
     async fn converse_at_length<Io, P, H>(
         &self,
         io: Io,
         peer: &P,
         handler: &H,
-        asked: &Asked,
+        (asked, deadline): (&Asked, Instant),
         stop: CancellationToken,
     ) where
         Io: AsyncRead + AsyncWrite + Unpin + Send,
         P: Send + Sync + 'static,
         H: Handler<P>,
     {
+        let is_whole = AtomicBool::new(false);
+        // The protocol gives the head its full time, of which a part is over.
+        let too_late = async {
+            sleep_until(deadline).await;
+            if is_whole.load(Ordering::Relaxed) {
+                pending::<()>().await;
+            }
+        };
         let service = service_fn(|request| {
             asked.any.store(true, Ordering::Relaxed);
+            is_whole.store(true, Ordering::Relaxed);
             async move {
                 Ok::<_, Infallible>(answer(handler, peer, &self.bodies, &asked.all, request).await)
             }
@@ -196,6 +207,7 @@ impl Connections {
         let mut connection = pin!(protocol().serve_connection(TokioIo::new(io), service));
         let ended = tokio::select! {
             ended = &mut connection => ended,
+            () = too_late => return,
             () = stop.cancelled() => {
                 // A request may be on its way on a connection that was only just accepted.
                 if !asked.any.load(Ordering::Relaxed)

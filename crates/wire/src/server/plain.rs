@@ -26,7 +26,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Handler, answer::answered, connections::Asked};
-use crate::limits::{FIRST_REQUEST_GRACE, HEAD_TIMEOUT};
+use crate::limits::{DRAIN, FIRST_REQUEST_GRACE, HEAD_TIMEOUT};
 
 /// Bytes that are read at once: the head of a request has some hundred.
 const READ_BYTES: usize = 1024;
@@ -52,8 +52,8 @@ pub(super) struct Conversation<'a, Io, P, H> {
 pub(super) enum Outcome {
     /// The connection has ended.
     Ended,
-    /// Something has come that is to be understood by the general machinery.
-    Unusual,
+    /// Something has come that is to be understood by the general machinery, and whole by then.
+    Unusual(Instant),
 }
 
 impl<Io, P, H> Conversation<'_, Io, P, H>
@@ -76,7 +76,7 @@ where
                         self.read.advance(length);
                         break head;
                     }
-                    Seen::Unusual => return Outcome::Unusual,
+                    Seen::Unusual => return Outcome::Unusual(deadline),
                     Seen::Incomplete => {}
                 }
                 self.read.reserve(READ_BYTES);
@@ -89,7 +89,9 @@ where
                             return self.close().await;
                         }
                         // A request may be on its way on a connection that was only just accepted.
-                        deadline = Instant::now() + FIRST_REQUEST_GRACE;
+                        let begun = !self.read.is_empty();
+                        let grace = if begun { DRAIN } else { FIRST_REQUEST_GRACE };
+                        deadline = deadline.min(Instant::now() + grace);
                         continue;
                     }
                     () = at(deadline, timer.as_mut()) => return self.close().await,
@@ -97,7 +99,7 @@ where
                 match read {
                     Ok(0) if self.read.is_empty() => return self.close().await,
                     // Cut off, which is for the general machinery to tell.
-                    Ok(0) => return Outcome::Unusual,
+                    Ok(0) => return Outcome::Unusual(deadline),
                     Ok(_) => {}
                     Err(error) => {
                         tracing::debug!(%error, "a connection ended early");
