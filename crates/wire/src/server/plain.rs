@@ -85,11 +85,11 @@ where
                     read = self.io.read_buf(&mut self.read) => read,
                     () = &mut stopped, if !is_stopping => {
                         is_stopping = true;
-                        if self.asked.any.load(Ordering::Relaxed) {
+                        let begun = !self.read.is_empty();
+                        if !begun && self.asked.any.load(Ordering::Relaxed) {
                             return self.close().await;
                         }
                         // A request may be on its way on a connection that was only just accepted.
-                        let begun = !self.read.is_empty();
                         let grace = if begun { DRAIN } else { FIRST_REQUEST_GRACE };
                         deadline = deadline.min(Instant::now() + grace);
                         continue;
