@@ -108,7 +108,8 @@ async fn connections_are_used_again() {
     for _ in 0..5 {
         let get = guest_request(identity(), Method::GET, "/a", b"", PATIENCE);
         assert_eq!(client.call(get).await.status, StatusCode::OK);
-        assert_eq!(server.connections.open(), 1);
+        // One for the first request, before it is known whether the next hop is one of ours.
+        assert!(server.connections.open() <= 2, "each request had a connection of its own");
     }
 }
 

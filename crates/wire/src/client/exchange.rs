@@ -1,13 +1,13 @@
 //! One try: one request on one connection, and its whole answer.
 
-use std::error::Error;
+use std::{error::Error, sync::atomic::Ordering};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1::SendRequest;
 
-use super::upstream::Upstream;
+use super::{plain, upstream::Upstream};
 use crate::limits::RESPONSE_BODY_BYTES_MAX;
 
 /// A request ready to be sent, once or again.
@@ -51,6 +51,13 @@ pub(super) async fn exchange(
     outgoing: &Outgoing,
     may_repeat: bool,
 ) -> Result<Answer, TryError> {
+    if may_repeat && outgoing.body.is_empty() && upstream.is_ours.load(Ordering::Relaxed) {
+        match plain::exchange(upstream, outgoing).await {
+            Ok(answer) => return Ok(answer),
+            Err(plain::Failure::Try(error)) => return Err(error),
+            Err(plain::Failure::Unusual) => upstream.is_ours.store(false, Ordering::Relaxed),
+        }
+    }
     let kept = if may_repeat { upstream.pool.take().await } else { None };
     let reused = kept.is_some();
     let sender = match kept {

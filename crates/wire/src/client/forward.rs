@@ -143,6 +143,9 @@ impl Forwarder {
             return Verdict::Answered(bad_upstream());
         }
         let ours = decode_reason(&answer.fields);
+        if upstream.is_ours.load(Ordering::Relaxed) != ours.is_some() {
+            upstream.is_ours.store(ours.is_some(), Ordering::Relaxed);
+        }
         let away = matches!(answer.status.as_u16(), 502..=504);
         let response = self.response(outgoing, answer, ours);
         // A hop of ours that answers so has itself held the request, unless it had no room for it.

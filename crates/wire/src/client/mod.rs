@@ -2,6 +2,7 @@
 
 mod exchange;
 mod forward;
+mod plain;
 mod pool;
 mod upstream;
 

@@ -1,6 +1,10 @@
 //! Where a next hop is, and a connection to it.
 
-use std::{fmt, io, path::PathBuf, sync::Arc};
+use std::{
+    fmt, io,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -17,7 +21,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::pool::Pool;
+use super::{plain::Kept, pool::Pool};
 use crate::limits::{CONNECT_TIMEOUT, DEAD_HOST_TIMEOUT, RESPONSE_HEAD_BYTES_MAX};
 
 /// One address of a next hop, with the connections to it that are kept for reuse.
@@ -26,7 +30,18 @@ pub struct Upstream {
     address: Address,
     host: HeaderValue,
     pub(super) pool: Pool,
+    pub(super) kept: Kept,
+    /// Whether its answers are those of a hop of ours.
+    pub(super) is_ours: AtomicBool,
 }
+
+/// A connection of whatever kind.
+pub(super) type Stream = Box<dyn Duplex>;
+
+/// What a connection can do.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Duplex for Io {}
 
 /// Why an address cannot be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +61,7 @@ impl Upstream {
     pub fn unix(path: PathBuf) -> Self {
         // As Neutron's proxies call it: the address the guest asked.
         let host = HeaderValue::from_static("169.254.169.254");
-        Self { address: Address::Unix(path), host, pool: Pool::new() }
+        Self::at(Address::Unix(path), host)
     }
 
     /// `host` (a name or an address) and `port`, with TLS if settings for it are given.
@@ -61,11 +76,13 @@ impl Upstream {
         let in_url =
             if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let tls = tls.map(|config| (TlsConnector::from(config), name));
-        Ok(Self {
-            address: Address::Tcp { host: host.to_owned(), port, tls },
-            host: HeaderValue::try_from(in_url).ok().ok_or_else(bad)?,
-            pool: Pool::new(),
-        })
+        let address = Address::Tcp { host: host.to_owned(), port, tls };
+        Ok(Self::at(address, HeaderValue::try_from(in_url).ok().ok_or_else(bad)?))
+    }
+
+    fn at(address: Address, host: HeaderValue) -> Self {
+        let (pool, kept, is_ours) = (Pool::new(), Kept::default(), AtomicBool::new(false));
+        Self { address, host, pool, kept, is_ours }
     }
 
     /// What it is called in a Host header.
@@ -73,20 +90,25 @@ impl Upstream {
         &self.host
     }
 
-    /// A new connection.
+    /// A new connection that hyper takes care of.
     pub(super) async fn connect(&self) -> io::Result<SendRequest<Full<Bytes>>> {
+        converse(self.open().await?).await
+    }
+
+    /// A new connection.
+    pub(super) async fn open(&self) -> io::Result<Stream> {
         let connected = async {
             match &self.address {
-                Address::Unix(path) => converse(UnixStream::connect(path).await?).await,
+                Address::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?) as Stream),
                 Address::Tcp { host, port, tls } => {
                     let stream = TcpStream::connect((host.as_str(), *port)).await?;
                     // Only speed depends on the one; the other tells a dead host from a slow one.
                     let _ = stream.set_nodelay(true);
                     let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(DEAD_HOST_TIMEOUT));
                     match tls {
-                        None => converse(stream).await,
+                        None => Ok(Box::new(stream) as Stream),
                         Some((tls, name)) => {
-                            converse(tls.connect(name.clone(), stream).await?).await
+                            Ok(Box::new(tls.connect(name.clone(), stream).await?) as Stream)
                         }
                     }
                 }
@@ -124,10 +146,7 @@ impl fmt::Debug for Address {
     }
 }
 
-async fn converse<Io>(io: Io) -> io::Result<SendRequest<Full<Bytes>>>
-where
-    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+async fn converse(io: Stream) -> io::Result<SendRequest<Full<Bytes>>> {
     let (sender, connection) = http1::Builder::new()
         .max_buf_size(RESPONSE_HEAD_BYTES_MAX)
         .handshake(TokioIo::new(io))

@@ -13,10 +13,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode, header, request, uri::PathAndQuery};
+use http::{HeaderValue, Method, Response, StatusCode, header, request, uri::PathAndQuery};
 use http_body_util::Full;
 use innkeeper_wire::{
-    GuestRequest, RequestId,
+    GuestRequest, RequestId, headers,
     server::{Connections, Handler, serve_tcp},
 };
 use tokio::{
@@ -56,6 +56,10 @@ impl<P: Send + Sync> Handler<P> for Echo {
                 let value = format!("{method} {path}").parse().unwrap();
                 response.headers_mut().insert("x-asked", value);
             }
+        }
+        // As our own hops answer each other.
+        if head.headers.contains_key(headers::REQUEST_ID) && response.status() == StatusCode::OK {
+            response.headers_mut().insert(headers::REASON, HeaderValue::from_static("served"));
         }
         self.heads.lock().unwrap().push(head);
         response
