@@ -86,10 +86,10 @@ impl Workers {
         connections: Vec<Connection>,
         kept_open: Option<&Arc<WalIndex>>,
     ) -> Result<Self, StoreError> {
-        let queue = Arc::new(Queue::default());
-        let mut threads = Vec::with_capacity(connections.len());
+        // Dropped with those that were started, if one cannot be.
+        let mut workers = Self { queue: Arc::default(), threads: Mutex::default() };
         for (index, connection) in connections.into_iter().enumerate() {
-            let jobs = Arc::clone(&queue);
+            let jobs = Arc::clone(&workers.queue);
             let kept_open = kept_open.cloned();
             let thread = thread::Builder::new()
                 .name(format!("{name}-{index}"))
@@ -98,9 +98,9 @@ impl Workers {
                     drop(kept_open);
                 })
                 .map_err(|e| StoreError::unavailable(format!("cannot start a thread: {e}")))?;
-            threads.push(thread);
+            workers.threads.get_mut().unwrap_or_else(PoisonError::into_inner).push(thread);
         }
-        Ok(Self { queue, threads: Mutex::new(threads) })
+        Ok(workers)
     }
 
     /// Runs `job` on one of the threads. A job whose caller has gone before its turn is dropped.

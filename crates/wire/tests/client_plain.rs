@@ -7,6 +7,7 @@ mod support;
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use http::{Method, StatusCode};
@@ -14,15 +15,19 @@ use innkeeper_model::Identity;
 use innkeeper_wire::{
     GuestResponse, NextHop, Reason,
     client::{ApiClient, ApiKind, Upstream},
+    limits::LINGER,
     signature::SharedSecret,
 };
-use support::{PATIENCE, guest_request, in_time};
+use support::{PATIENCE, Server, guest_request, in_time};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
 const OURS: &str = "HTTP/1.1 200 OK\r\nx-innkeeper-reason: served\r\ncontent-length: 4\r\n\r\nours";
+
+/// At the end of an answer: the next one is sent a moment later, without being asked for.
+const UNASKED_FOLLOWS: &str = "(unasked follows)";
 
 /// A server that answers the requests of its first connection, its second and so on with what is
 /// given for each, and then closes the connection; later ones as the last.
@@ -49,7 +54,14 @@ async fn scripted(script: &[&[&str]]) -> (SocketAddr, Arc<Mutex<Vec<usize>>>) {
 }
 
 async fn answer(mut stream: TcpStream, answers: &[String], asked: impl Fn()) {
+    let mut is_asked_for = true;
     for answer in answers {
+        if !is_asked_for {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+            tokio::time::sleep(PATIENCE).await;
+            return;
+        }
         let mut request = Vec::new();
         while !request.ends_with(b"\r\n\r\n") {
             match stream.read_u8().await {
@@ -62,28 +74,40 @@ async fn answer(mut stream: TcpStream, answers: &[String], asked: impl Fn()) {
         assert!(text.contains("\r\nhost: 127.0.0.1:"), "{text}");
         assert!(text.contains("x-instance-id: 00000000-0000-4000-8000-000000000001\r\n"), "{text}");
         asked();
+        is_asked_for = !answer.ends_with(UNASKED_FOLLOWS);
+        let answer = answer.trim_end_matches(UNASKED_FOLLOWS);
         if stream.write_all(answer.as_bytes()).await.is_err() {
             return;
         }
     }
 }
 
-/// What `times` requests are answered, and on which connections.
-async fn ask(script: &[&[&str]], times: usize) -> (Vec<GuestResponse>, Vec<usize>) {
-    let (address, asked) = scripted(script).await;
+fn client(address: SocketAddr) -> ApiClient {
     let upstream = Upstream::tcp(&address.ip().to_string(), address.port(), None).unwrap();
     let secret = SharedSecret::new("s3cr3t").unwrap();
-    let client = ApiClient::new(vec![upstream], ApiKind::Innkeeper, secret);
-    let identity = Identity {
+    ApiClient::new(vec![upstream], ApiKind::Innkeeper, secret)
+}
+
+fn identity() -> Identity {
+    Identity {
         instance: "00000000-0000-4000-8000-000000000001".parse().unwrap(),
         project: "acme".parse().unwrap(),
         address: None,
         vouched_port: None,
-    };
+    }
+}
+
+async fn get(client: &ApiClient) -> GuestResponse {
+    in_time(client.call(guest_request(identity(), Method::GET, "/a?b", b"", PATIENCE))).await
+}
+
+/// What `times` requests are answered, and on which connections.
+async fn ask(script: &[&[&str]], times: usize) -> (Vec<GuestResponse>, Vec<usize>) {
+    let (address, asked) = scripted(script).await;
+    let client = client(address);
     let mut answers = Vec::new();
     for _ in 0..times {
-        let get = guest_request(identity.clone(), Method::GET, "/a?b", b"", PATIENCE);
-        answers.push(in_time(client.call(get)).await);
+        answers.push(get(&client).await);
     }
     let asked = asked.lock().unwrap().clone();
     (answers, asked)
@@ -148,4 +172,50 @@ async fn a_connection_with_more_than_an_answer_on_it_is_not_used_again() {
         assert_ours(&answers);
         assert_eq!(asked, [0, 1, 2, 2], "{once:?}");
     }
+}
+
+#[tokio::test]
+async fn one_that_is_said_to_go_on_does() {
+    let on = OURS.replace("content-length", "connection: Keep-Alive\r\ncontent-length");
+    let (answers, asked) = ask(&[&[OURS], &[on.as_str(); 3]], 4).await;
+    assert_ours(&answers);
+    assert_eq!(asked, [0, 1, 1, 1]);
+}
+
+#[tokio::test]
+async fn what_comes_between_two_requests_is_no_answer_to_the_second() {
+    let before = OURS.to_owned() + UNASKED_FOLLOWS;
+    let evil = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil";
+    let (address, asked) = scripted(&[&[OURS], &[before.as_str(), evil], &[OURS; 2]]).await;
+    let client = client(address);
+    for number in 0..4 {
+        assert_ours(&[get(&client).await]);
+        if number == 1 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    assert_eq!(*asked.lock().unwrap(), [0, 1, 2, 2]);
+}
+
+#[tokio::test]
+async fn who_never_answers_as_ours_do_is_not_asked_twice_for_ever() {
+    let chunked = "HTTP/1.1 200 OK\r\nx-innkeeper-reason: served\r\ntransfer-encoding: chunked\r\n\r\n\
+                   4\r\nours\r\n0\r\n\r\n";
+    let (answers, asked) = ask(&[&[chunked; 40]], 20).await;
+    assert_ours(&answers);
+    assert!((21..=29).contains(&asked.len()), "asked {} times", asked.len());
+}
+
+#[tokio::test]
+async fn a_hop_that_stops_does_not_wait_for_what_is_kept() {
+    let server = Server::start().await;
+    let client = client(server.address);
+    for _ in 0..3 {
+        let identity = identity();
+        let get = guest_request(identity, Method::GET, "/a", b"", PATIENCE);
+        assert_eq!(in_time(client.call(get)).await.status, StatusCode::OK);
+    }
+    let begun = Instant::now();
+    assert!(server.stop().await, "connections were cut");
+    assert!(begun.elapsed() < LINGER, "it took {:?}", begun.elapsed());
 }

@@ -51,11 +51,13 @@ pub(super) async fn exchange(
     outgoing: &Outgoing,
     may_repeat: bool,
 ) -> Result<Answer, TryError> {
-    if may_repeat && outgoing.body.is_empty() && upstream.is_ours.load(Ordering::Relaxed) {
+    if may_repeat && outgoing.body.is_empty() && upstream.answers_plainly() {
         match plain::exchange(upstream, outgoing).await {
             Ok(answer) => return Ok(answer),
             Err(plain::Failure::Try(error)) => return Err(error),
-            Err(plain::Failure::Unusual) => upstream.is_ours.store(false, Ordering::Relaxed),
+            Err(plain::Failure::Unusual) => {
+                upstream.unusual.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
     let kept = if may_repeat { upstream.pool.take().await } else { None };

@@ -6,14 +6,17 @@
 //! Whatever else comes back is left to hyper, which asks again: only GET and HEAD are asked for here.
 
 use std::{
-    io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    fmt, io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use bytes::{Buf as _, BytesMut};
+use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
+    task::unconstrained,
     time::{Instant, sleep},
 };
 
@@ -30,9 +33,22 @@ const READ_BYTES: usize = 4096;
 /// Headers of an answer; ours have some eight.
 const HEADERS_MAX: usize = 32;
 
+/// How often kept connections are looked at: a peer that stops waits for us to close them.
+const LOOK_PAUSE: Duration = Duration::from_millis(200);
+/// So many answers of another kind, and it is not tried any longer: something on the way makes other
+/// answers of ours, and each would be asked for twice.
+pub(super) const UNUSUAL_MAX: u32 = 8;
+
 /// Connections to one address that are kept for reuse, the most recently used last.
 #[derive(Default)]
-pub(super) struct Kept(Arc<Mutex<Vec<(Stream, Instant)>>>);
+pub(super) struct Kept(Arc<Mutex<Idle>>);
+
+#[derive(Default)]
+struct Idle {
+    streams: Vec<(Stream, Instant)>,
+    /// Whether a task looks after them.
+    is_looked_after: bool,
+}
 
 /// Why there is no answer.
 pub(super) enum Failure {
@@ -92,13 +108,12 @@ async fn converse(
     let mut read = BytesMut::with_capacity(READ_BYTES);
     let head = loop {
         fill(stream, &mut read).await?;
-        if let Some((head, length)) = understand(&read)? {
+        if let Some((head, length)) = understand(&read, &outgoing.method)? {
             read.advance(length);
             break head;
         }
     };
     let Head { status, fields, length, may_go_on } = head;
-    let length = if outgoing.method == Method::HEAD { 0 } else { length };
     while read.len() < length {
         fill(stream, &mut read).await?;
     }
@@ -139,7 +154,7 @@ struct Head {
 }
 
 /// The head at the start of `read` and its length, once it is whole.
-fn understand(read: &[u8]) -> Result<Option<(Head, usize)>, Broken> {
+fn understand(read: &[u8], method: &Method) -> Result<Option<(Head, usize)>, Broken> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut parsed = httparse::Response::new(&mut headers);
     let end = match parsed.parse(read).ok().ok_or(Broken::Unusual)? {
@@ -149,10 +164,10 @@ fn understand(read: &[u8]) -> Result<Option<(Head, usize)>, Broken> {
         }
         httparse::Status::Partial => return Ok(None),
     };
-    head(&parsed).map(|head| Some((head, end))).ok_or(Broken::Unusual)
+    head(&parsed, method).map(|head| Some((head, end))).ok_or(Broken::Unusual)
 }
 
-fn head(parsed: &httparse::Response<'_, '_>) -> Option<Head> {
+fn head(parsed: &httparse::Response<'_, '_>, method: &Method) -> Option<Head> {
     let status = StatusCode::from_u16(parsed.code?).ok()?;
     let has_none = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
     if parsed.version != Some(1) || status.is_informational() || has_none {
@@ -166,66 +181,75 @@ fn head(parsed: &httparse::Response<'_, '_>) -> Option<Head> {
     if fields.contains_key(header::TRANSFER_ENCODING) {
         return None;
     }
+    if *method == Method::HEAD {
+        // Some send a body after all, and later than the head.
+        return Some(Head { status, fields, length: 0, may_go_on: false });
+    }
     let mut lengths = fields.get_all(header::CONTENT_LENGTH).iter();
     let length = lengths.next().filter(|_| lengths.next().is_none())?.to_str().ok()?;
     let digits = length.bytes().all(|byte| byte.is_ascii_digit());
     let length: usize = length.parse().ok().filter(|_| digits)?;
-    let may_go_on = !fields.contains_key(header::CONNECTION);
+    let mut said = fields.get_all(header::CONNECTION).iter();
+    let may_go_on = said.all(|said| said.as_bytes().eq_ignore_ascii_case(b"keep-alive"));
     (length <= RESPONSE_BODY_BYTES_MAX).then_some(Head { status, fields, length, may_go_on })
 }
 
 impl Kept {
     fn take(&self) -> Option<Stream> {
-        let mut kept = lock(&self.0);
-        forget_old(&mut kept);
-        kept.pop().map(|(stream, _)| stream)
+        let mut idle = lock(&self.0);
+        while let Some((mut stream, since)) = idle.streams.pop() {
+            if may_be_used(&mut stream, since) {
+                return Some(stream);
+            }
+        }
+        None
     }
 
     fn keep(&self, stream: Stream) {
-        let mut kept = lock(&self.0);
-        forget_old(&mut kept);
-        if kept.is_empty() {
-            self.forget_in_time();
+        let mut idle = lock(&self.0);
+        if idle.streams.len() < IDLE_CONNECTIONS_MAX {
+            idle.streams.push((stream, Instant::now()));
         }
-        if kept.len() < IDLE_CONNECTIONS_MAX {
-            kept.push((stream, Instant::now()));
+        if !idle.is_looked_after {
+            idle.is_looked_after = true;
+            tokio::spawn(look_after(Arc::downgrade(&self.0)));
         }
     }
 
     fn clear(&self) {
-        lock(&self.0).clear();
-    }
-
-    /// Nobody else would notice that the peer has closed.
-    fn forget_in_time(&self) {
-        let kept = Arc::downgrade(&self.0);
-        tokio::spawn(async move {
-            loop {
-                sleep(IDLE_TIMEOUT).await;
-                let Some(kept) = kept.upgrade() else { return };
-                let mut kept = lock(&kept);
-                forget_old(&mut kept);
-                if kept.is_empty() {
-                    return;
-                }
-            }
-        });
+        lock(&self.0).streams.clear();
     }
 }
 
-impl std::fmt::Debug for Kept {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Kept").field("idle", &lock(&self.0).len()).finish()
+/// Forgets what may not be used any more, until there is nothing left. One task for all.
+async fn look_after(idle: Weak<Mutex<Idle>>) {
+    loop {
+        sleep(LOOK_PAUSE).await;
+        let Some(idle) = idle.upgrade() else { return };
+        let mut idle = lock(&idle);
+        idle.streams.retain_mut(|(stream, since)| may_be_used(stream, *since));
+        if idle.streams.is_empty() {
+            idle.is_looked_after = false;
+            return;
+        }
     }
 }
 
-/// They are in order of age, so the old ones are the first ones.
-fn forget_old(kept: &mut Vec<(Stream, Instant)>) {
-    let old = kept.iter().take_while(|(_, since)| since.elapsed() >= IDLE_TIMEOUT).count();
-    kept.drain(..old);
+/// Whether nothing has come on the connection, its end above all: what came before a request is no
+/// answer to it.
+fn may_be_used(stream: &mut Stream, since: Instant) -> bool {
+    let mut byte = [0; 1];
+    let looked = unconstrained(stream.read(&mut byte)).now_or_never();
+    looked.is_none() && since.elapsed() < IDLE_TIMEOUT
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").field("idle", &lock(&self.0).streams.len()).finish()
+    }
+}
+
+fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
     // Nothing in here can be left half done by a panic.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
 }

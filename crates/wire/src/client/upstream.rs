@@ -3,7 +3,10 @@
 use std::{
     fmt, io,
     path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -21,7 +24,10 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{plain::Kept, pool::Pool};
+use super::{
+    plain::{Kept, UNUSUAL_MAX},
+    pool::Pool,
+};
 use crate::limits::{CONNECT_TIMEOUT, DEAD_HOST_TIMEOUT, RESPONSE_HEAD_BYTES_MAX};
 
 /// One address of a next hop, with the connections to it that are kept for reuse.
@@ -33,6 +39,8 @@ pub struct Upstream {
     pub(super) kept: Kept,
     /// Whether its answers are those of a hop of ours.
     pub(super) is_ours: AtomicBool,
+    /// How many of them were none that ours gives.
+    pub(super) unusual: AtomicU32,
 }
 
 /// A connection of whatever kind.
@@ -81,8 +89,14 @@ impl Upstream {
     }
 
     fn at(address: Address, host: HeaderValue) -> Self {
-        let (pool, kept, is_ours) = (Pool::new(), Kept::default(), AtomicBool::new(false));
-        Self { address, host, pool, kept, is_ours }
+        let (pool, kept) = (Pool::new(), Kept::default());
+        let (is_ours, unusual) = (AtomicBool::new(false), AtomicU32::new(0));
+        Self { address, host, pool, kept, is_ours, unusual }
+    }
+
+    /// Whether it is worth while to ask it as one of ours.
+    pub(super) fn answers_plainly(&self) -> bool {
+        self.is_ours.load(Ordering::Relaxed) && self.unusual.load(Ordering::Relaxed) < UNUSUAL_MAX
     }
 
     /// What it is called in a Host header.

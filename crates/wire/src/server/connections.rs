@@ -206,6 +206,8 @@ impl Connections {
         });
         let mut connection = pin!(protocol().serve_connection(TokioIo::new(io), service));
         let ended = tokio::select! {
+            // What has come already is answered, though the role stops.
+            biased;
             ended = &mut connection => ended,
             () = too_late => return,
             () = stop.cancelled() => {
