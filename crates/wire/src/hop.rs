@@ -22,7 +22,7 @@ pub trait NextHop<Who>: Send + Sync + 'static {
     /// was asked before. The answer is the one that [`NextHop::call`] would bring.
     ///
     /// This is for speed alone: what may wait carries its whole state from hop to hop, copied
-    /// several times on its way, which is a third of what such a request takes otherwise.
+    /// several times on its way.
     fn call_now(&self, request: GuestRequest<Who>) -> Now<Who> {
         Now::Later(request)
     }

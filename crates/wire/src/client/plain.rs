@@ -2,7 +2,7 @@
 //!
 //! Our own server answers a request without a body with a head, a length and a body, on a connection
 //! that goes on. To read that takes no task of its own for each connection, and no waking of one
-//! task by another for each request, which took a third of what a hop in another process costs.
+//! task by another for each request (docs/benchmarks/profile.md).
 //! Whatever else comes back is left to hyper, which asks again: only GET and HEAD are asked for here.
 
 use std::{

@@ -5,7 +5,7 @@
 //! byte as hyper answers (a property test compares the two). With the first request that is anything
 //! else the connection goes to hyper, with what has been read, and stays there.
 //!
-//! What it buys: a third of the instructions of a request in user space (docs/benchmarks).
+//! What it buys is in docs/benchmarks/profile.md.
 
 use std::{
     pin::{Pin, pin},
