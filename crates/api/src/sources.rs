@@ -22,8 +22,8 @@ type Entropy = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Sources {
     /// The system's clock, and random bytes of the thread's own generator: ChaCha12, which starts
-    /// with what the kernel gives and does so again every 64 KiB. The kernel's generator is the
-    /// same, but asked for 512 bytes it takes ten times as long.
+    /// with what the kernel gives and does so again every 64 KiB. The kernel's own would be a system
+    /// call for each reader.
     pub fn system() -> Self {
         Self::new(system_now, |bytes| rand::rng().fill_bytes(bytes))
     }

@@ -120,7 +120,7 @@ fn set_up(connection: &Connection) -> Tried<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "trusted_schema", false)?;
     // A plan does not depend on the values that are bound: without this, SQLite makes a new one for
-    // each value, which takes most of the time of a read.
+    // each value that it has statistics of.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     Ok(())

@@ -31,7 +31,7 @@ impl GuestLine<'_> {
     /// Writes the line for `response`, whose reports include this process's own.
     ///
     /// Each value is made a text first, in one piece: a formatter that is asked for it piece by
-    /// piece, through all that lies between it and the line, took four times the instructions.
+    /// piece, through all that lies between it and the line, took more than twice the instructions.
     pub fn log(&self, response: &GuestResponse) {
         let (mut request_id, mut instance) = (RequestId::TEXT, Uuid::encode_buffer());
         let instance =
