@@ -59,11 +59,14 @@ pub(crate) struct Arguments {
     /// Only boot storms, or only what --openstack adds.
     #[arg(long)]
     no_requests: bool,
+    /// Only those whose name in the report has this in it, as "proxy" or "nginx".
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
     /// Measure OpenStack's own path too, of Debian's packages: as root, some 300 MB the first time.
     #[arg(long)]
     openstack: bool,
     /// Write tables, JSON and plots into this directory [default: docs/benchmarks; nowhere with
-    /// --quick or fewer than 5 rounds].
+    /// --quick, --only, or fewer than 5 rounds].
     #[arg(long, value_name = "DIRECTORY")]
     out: Option<PathBuf>,
     /// The innkeeper program; the one beside this program otherwise.
@@ -95,6 +98,8 @@ struct Extent {
     guests: usize,
     /// Whether requests of one guest are measured, and not only storms.
     requests: bool,
+    /// What the name of each has in it.
+    only: String,
     /// Of one measurement of OpenStack, at least.
     openstack_seconds: f64,
 }
@@ -112,13 +117,16 @@ impl Extent {
             connections: arguments.connections.clone().unwrap_or(connections),
             guests: arguments.guests.unwrap_or(guests),
             requests: !arguments.no_requests,
+            only: arguments.only.clone().unwrap_or_default(),
             openstack_seconds,
         }
     }
 
-    /// Whether those that are started anew in every round have anything to do.
-    fn is_for_all(&self) -> bool {
-        self.requests || self.guests > 0
+    /// Those that are started anew in every round, with their places in the report.
+    fn contenders(&self) -> impl Iterator<Item = (usize, Contender)> {
+        let have_something_to_do = self.requests || self.guests > 0;
+        let all = Contender::ALL.into_iter().enumerate();
+        all.filter(move |(_, it)| have_something_to_do && it.name().contains(&self.only))
     }
 
     fn of_openstack(&self) -> Duration {
@@ -166,14 +174,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let innkeeper = crate::innkeeper(arguments.innkeeper.as_deref())?;
     let machine = machine(&innkeeper, Some(&nginx::version()?))?;
     let mut report = Report::new(machine, extent.described(tree.is_some()));
-    let outcome = match extent.is_for_all() || tree.is_some() {
-        true => measure(&extent, &innkeeper, tree, &mut report),
-        false => Ok(()),
-    };
+    let has_any = extent.contenders().next().is_some() || tree.is_some();
+    ensure!(has_any, "nothing to measure: with --only, nobody has such a name");
+    let outcome = measure(&extent, &innkeeper, tree, &mut report);
     // What was measured before something went wrong may have taken an hour.
     println!("\n{}", report.markdown());
     outcome?;
-    match (&arguments.out, arguments.quick || extent.rounds < ROUNDS_SHOWN) {
+    let is_a_part = arguments.quick || arguments.only.is_some() || extent.rounds < ROUNDS_SHOWN;
+    match (&arguments.out, is_a_part) {
         (Some(directory), _) => report.write(directory)?,
         (None, false) => report.write(Path::new(SHOWN))?,
         (None, true) => {}
@@ -195,8 +203,7 @@ fn measure(
         report.also(&openstack.versions()?);
     }
     for round in 1..=extent.rounds {
-        let contenders = Contender::ALL.into_iter().enumerate();
-        for (place, contender) in contenders.filter(|_| extent.is_for_all()) {
+        for (place, contender) in extent.contenders() {
             let who = Who { place, name: contender.name().to_owned() };
             eprintln!("round {round} of {}: {}", extent.rounds, who.name);
             measure_one(extent, &stage, contender, &who, report)

@@ -1,21 +1,22 @@
 //! Whether it matters how many instances there are: `innkeeper serve` with few and with many in its
-//! store, each in a lab of its own.
+//! store, each in a lab of its own, in turns.
 
+mod lab;
 mod tables;
 
 use std::{
     fs,
     net::Ipv4Addr,
     path::{Path, PathBuf},
-    process::Command,
     thread::sleep,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, ensure};
-use innkeeper_lab::{Sandbox, relaunch, wait_until};
+use innkeeper_lab::{Sandbox, wait_until};
 use serde::{Deserialize, Serialize};
 
+use self::lab::Lab;
 use super::{
     report::median,
     requests::read_each,
@@ -30,8 +31,8 @@ const FEW: usize = 1000;
 const GUESTS: usize = 1000;
 /// Reads of one guest's document, after the first.
 const READS_AGAIN: usize = 5000;
-/// Starts, each with all reads; the median is reported.
-const ROUNDS: usize = 5;
+/// Starts of each, in turns, each with all reads; the median is reported.
+const ROUNDS: usize = 9;
 /// After starting, before the memory of one that has nothing to do is looked at.
 const SETTLE: Duration = Duration::from_secs(3);
 /// How often it is looked whether it has started.
@@ -77,11 +78,11 @@ pub(crate) struct Arguments {
 /// Measures, prints, and writes.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let innkeeper = crate::innkeeper(arguments.innkeeper.as_deref())?;
-    let figures = measure_each(&innkeeper, &[FEW, arguments.instances])?;
+    let figures = measure_in_turns(&innkeeper, &[FEW, arguments.instances])?;
     tables::finish(&super::machine(&innkeeper, None)?, &figures, &arguments.out)
 }
 
-/// How one number is measured, in a process of its own; started by the benchmark itself.
+/// The lab of one number, a process of its own; started by the benchmark itself.
 #[derive(Debug, clap::Args)]
 pub(crate) struct OneArguments {
     #[arg(long)]
@@ -90,51 +91,48 @@ pub(crate) struct OneArguments {
     instances: usize,
 }
 
-/// Measures one number and prints the figures as JSON.
+/// Makes the instances, and measures whenever it is asked.
 pub(crate) fn run_one(arguments: &OneArguments) -> anyhow::Result<()> {
     Sandbox::enter()?;
-    let scale = measure(&arguments.innkeeper, arguments.instances)?;
-    println!("{}", serde_json::to_string(&scale)?);
-    Ok(())
-}
-
-/// Has each number measured in a lab of its own.
-fn measure_each(innkeeper: &Path, numbers: &[usize]) -> anyhow::Result<Vec<Scale>> {
-    let this = std::env::current_exe()?;
-    let one = |instances: &usize| {
-        eprintln!("scale: {instances} instances");
-        let words = ["scale-of".as_ref(), "--innkeeper".as_ref(), innkeeper.as_os_str()];
-        let lab = relaunch(&this, words);
-        // It ends with this program, whatever ends that.
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).arg(lab.get_program()).args(lab.get_args());
-        command.envs(lab.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command.args(["--instances", &instances.to_string()]);
-        let output = command.output().context("start a lab")?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{instances} instances: {}", said.trim());
-        serde_json::from_slice(&output.stdout).context("read the figures of a lab")
-    };
-    numbers.iter().map(one).collect()
-}
-
-fn measure(innkeeper: &Path, instances: usize) -> anyhow::Result<Scale> {
-    let guests = GUESTS.min(instances);
-    let stage = Stage::set_up(innkeeper, guests, instances - guests)?;
-    let rounds: Vec<Scale> = (0..ROUNDS).map(|_| measure_once(&stage)).collect::<Result<_, _>>()?;
-    Ok(Scale {
-        instances,
-        store_kib: store_kib(stage.world.directory())?,
-        start_ms: median(&rounds, |round| round.start_ms),
-        first_answer_ms: median(&rounds, |round| round.first_answer_ms),
-        idle_rss_kib: median(&rounds, |round| round.idle_rss_kib),
-        busy_rss_kib: median(&rounds, |round| round.busy_rss_kib),
-        first_read_p50_us: median(&rounds, |round| round.first_read_p50_us),
-        first_read_p99_us: median(&rounds, |round| round.first_read_p99_us),
-        read_again_p50_us: median(&rounds, |round| round.read_again_p50_us),
-        read_again_p99_us: median(&rounds, |round| round.read_again_p99_us),
-        errors: rounds.iter().map(|round| round.errors).sum(),
+    let guests = GUESTS.min(arguments.instances);
+    let stage = Stage::set_up(&arguments.innkeeper, guests, arguments.instances - guests)?;
+    lab::measure_when_asked(|| {
+        let store_kib = store_kib(stage.world.directory())?;
+        Ok(Scale { instances: arguments.instances, store_kib, ..measure_once(&stage)? })
     })
+}
+
+/// In turns, since the machine's own speed changes while it is measured.
+fn measure_in_turns(innkeeper: &Path, numbers: &[usize]) -> anyhow::Result<Vec<Scale>> {
+    let labs = numbers.iter().map(|instances| {
+        eprintln!("scale: makes {instances} instances");
+        Lab::set_up(innkeeper, *instances)
+    });
+    let mut labs: Vec<Lab> = labs.collect::<Result<_, _>>()?;
+    let mut rounds: Vec<Vec<Scale>> = vec![Vec::new(); labs.len()];
+    for round in 1..=ROUNDS {
+        eprintln!("scale: round {round} of {ROUNDS}");
+        for (lab, rounds) in labs.iter_mut().zip(&mut rounds) {
+            rounds.push(lab.measure()?);
+        }
+    }
+    Ok(rounds.iter().map(|rounds| medians(rounds)).collect())
+}
+
+fn medians(rounds: &[Scale]) -> Scale {
+    Scale {
+        instances: median(rounds, |round| round.instances),
+        store_kib: median(rounds, |round| round.store_kib),
+        start_ms: median(rounds, |round| round.start_ms),
+        first_answer_ms: median(rounds, |round| round.first_answer_ms),
+        idle_rss_kib: median(rounds, |round| round.idle_rss_kib),
+        busy_rss_kib: median(rounds, |round| round.busy_rss_kib),
+        first_read_p50_us: median(rounds, |round| round.first_read_p50_us),
+        first_read_p99_us: median(rounds, |round| round.first_read_p99_us),
+        read_again_p50_us: median(rounds, |round| round.read_again_p50_us),
+        read_again_p99_us: median(rounds, |round| round.read_again_p99_us),
+        errors: rounds.iter().map(|round| round.errors).sum(),
+    }
 }
 
 /// Starts it, lets it rest, reads, ends it.

@@ -9,7 +9,7 @@ use crate::peers::tables::mib;
 
 const TITLE: &str = "# Few and many instances\n\nWhat `./x bench scale` measured: `innkeeper serve` \
 with few and with many instances in its store, which is in memory (tmpfs), as a file's pages are that \
-were read before. Figures are medians of five starts. Reads are of meta_data.json by a guest behind a \
+were read before. Figures are medians of nine starts of each, in turns. Reads are of meta_data.json by a guest behind a \
 router's redirect, one after the other, on new connections: the first of each of 1,000 guests, which \
 nobody can have ready, and then 5,000 of one guest.\n\n";
 
