@@ -1,10 +1,12 @@
-//! How many instructions one request takes in `innkeeper serve` once everything is kept: counted by
-//! valgrind's callgrind, they are the same on a noisy machine as on a quiet one.
+//! How many instructions one request takes once everything is kept, in `innkeeper serve` and in each
+//! of the three processes: counted by valgrind's callgrind, they are the same on a noisy machine as
+//! on a quiet one.
 //!
 //! Two runs of the program that differ only in the number of requests differ by what those take.
 //! What the kernel does for the program is not counted.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -13,7 +15,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use innkeeper_lab::{Guest, Sandbox};
+use innkeeper_lab::{Guest, Process, Sandbox};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -51,10 +53,24 @@ pub(crate) struct Arguments {
     profiles: Option<PathBuf>,
 }
 
+/// The processes of whose instructions count, each with those that run beside it.
+const COUNTED: [(&str, &[&str]); 4] = [
+    ("serve", &[]),
+    ("proxy", &["api", "agent", "host"]),
+    ("agent", &["api", "proxy", "host"]),
+    ("api", &["agent", "proxy", "host"]),
+];
+
 /// Instructions per request, and what made the program that was counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Counts {
     compiler: String,
+    processes: BTreeMap<String, PerRequest>,
+}
+
+/// Of one process.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct PerRequest {
     keep_alive: u64,
     connection_per_request: u64,
 }
@@ -66,16 +82,19 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Sandbox::enter()?;
     let stage = Stage::set_up(&crate::innkeeper(arguments.innkeeper.as_deref())?)?;
     let profiles = arguments.profiles.as_deref();
-    let counts = Counts {
-        compiler,
-        keep_alive: per_request(&stage, Connections::Kept, profiles)?,
-        connection_per_request: per_request(&stage, Connections::PerRequest, profiles)?,
-    };
-    println!(
-        "instructions of innkeeper serve for one cached meta_data.json, without the kernel's:\n\
-         keep-alive             {}\nconnection per request {}\n({})",
-        counts.keep_alive, counts.connection_per_request, counts.compiler
-    );
+    println!("instructions for one cached meta_data.json, without the kernel's ({compiler})");
+    println!("process  keep-alive  connection per request");
+    let mut processes = BTreeMap::new();
+    for (role, beside) in COUNTED {
+        let counted = Counted { role, beside, stage: &stage, profiles };
+        let counts = PerRequest {
+            keep_alive: counted.per_request(Connections::Kept)?,
+            connection_per_request: counted.per_request(Connections::PerRequest)?,
+        };
+        println!("{role:7}  {:10}  {:22}", counts.keep_alive, counts.connection_per_request);
+        processes.insert(role.to_owned(), counts);
+    }
+    let counts = Counts { compiler, processes };
     let path = Path::new(RECORDED);
     if arguments.record {
         let json = serde_json::to_string_pretty(&counts)? + "\n";
@@ -88,60 +107,81 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Fails if a request takes more than it did.
 fn compare(now: &Counts, recorded: &Counts) -> anyhow::Result<()> {
-    for (mode, now, then) in [
-        (Connections::Kept, now.keep_alive, recorded.keep_alive),
-        (Connections::PerRequest, now.connection_per_request, recorded.connection_per_request),
-    ] {
-        #[allow(clippy::cast_precision_loss, reason = "no request takes 2^52 instructions")]
-        let more = (now as f64 / then as f64 - 1.0) * 100.0;
-        println!("{}: {more:+.1} % of the {then} recorded", mode.name());
-        ensure!(
-            more <= MORE_MAX,
-            "a request takes {more:.1} % more instructions than recorded ({now}, not {then}); if \
-             that is meant, or {} made other code than {} did, ./x bench instructions --record",
-            compiler().unwrap_or_default(),
-            recorded.compiler,
-        );
+    for (role, then) in &recorded.processes {
+        let Some(now) = now.processes.get(role) else { continue };
+        for (mode, now, then) in [
+            (Connections::Kept, now.keep_alive, then.keep_alive),
+            (Connections::PerRequest, now.connection_per_request, then.connection_per_request),
+        ] {
+            #[allow(clippy::cast_precision_loss, reason = "no request takes 2^52 instructions")]
+            let more = (now as f64 / then as f64 - 1.0) * 100.0;
+            println!("{role}, {}: {more:+.1} % of the {then} recorded", mode.name());
+            ensure!(
+                more <= MORE_MAX,
+                "a request takes {more:.1} % more instructions of innkeeper {role} than recorded \
+                 ({now}, not {then}); if that is meant, or {} made other code than {} did, ./x \
+                 bench instructions --record",
+                compiler().unwrap_or_default(),
+                recorded.compiler,
+            );
+        }
     }
     Ok(())
 }
 
-fn per_request(stage: &Stage, keep: Connections, profiles: Option<&Path>) -> anyhow::Result<u64> {
-    let (few, many) = REQUESTS;
-    let (less, more) = (count(stage, keep, few)?, count(stage, keep, many)?);
-    if let Some(directory) = profiles {
-        fs::create_dir_all(directory)?;
-        let name = format!("{}.callgrind", keep.name().replace(' ', "-"));
-        let kept = directory.join(name);
-        fs::copy(written(stage), &kept).with_context(|| format!("write {}", kept.display()))?;
-    }
-    Ok(more.saturating_sub(less) / (many - few))
+/// A process under callgrind, and the others as they are.
+struct Counted<'a> {
+    role: &'static str,
+    beside: &'static [&'static str],
+    stage: &'a Stage,
+    profiles: Option<&'a Path>,
 }
 
-/// The instructions of a whole run with so many requests.
-fn count(stage: &Stage, keep: Connections, requests: u64) -> anyhow::Result<u64> {
-    eprintln!("{}: {requests} requests", keep.name());
-    let directory = stage.world().directory();
-    let written = written(stage);
-    let counting = [
-        "--tool=callgrind".to_owned(),
-        "--fair-sched=try".to_owned(),
-        format!("--callgrind-out-file={}", written.display()),
-    ];
-    let program = stage.world().program().by_way_of("valgrind", counting);
-    let log = directory.join("counted.log");
-    let mut serve = program.start(["serve"], &log).context("start valgrind; is it installed?")?;
-    let started = Instant::now();
-    while !stage.guest().get(PATH).is_ok_and(|reply| reply.status == 200) {
-        ensure!(serve.is_running(), "it ended under valgrind: {}", serve.log());
-        ensure!(started.elapsed() < PATIENCE, "it did not start: {}", serve.log());
-        sleep(POLL);
+impl Counted<'_> {
+    fn per_request(&self, keep: Connections) -> anyhow::Result<u64> {
+        let (few, many) = REQUESTS;
+        let (less, more) = (self.count(keep, few)?, self.count(keep, many)?);
+        if let Some(directory) = self.profiles {
+            fs::create_dir_all(directory)?;
+            let name = format!("{}-{}.callgrind", self.role, keep.name().replace(' ', "-"));
+            let kept = directory.join(name);
+            let written = written(self.stage);
+            fs::copy(written, &kept).with_context(|| format!("write {}", kept.display()))?;
+        }
+        Ok(more.saturating_sub(less) / (many - few))
     }
-    let samples = ask_times(stage.guest(), keep, requests)?;
-    ensure!(samples.errors() == 0, "requests failed: {:?}", samples.failures());
-    serve.terminate(PATIENCE)?;
-    let text = fs::read_to_string(&written).context("read what callgrind counted")?;
-    total(&text).context("callgrind wrote no total")
+
+    /// The instructions of a whole run with so many requests.
+    fn count(&self, keep: Connections, requests: u64) -> anyhow::Result<u64> {
+        eprintln!("{}, {}: {requests} requests", self.role, keep.name());
+        let world = self.stage.world();
+        let written = written(self.stage);
+        let counting = [
+            "--tool=callgrind".to_owned(),
+            "--fair-sched=try".to_owned(),
+            format!("--callgrind-out-file={}", written.display()),
+        ];
+        let program = world.program().by_way_of("valgrind", counting);
+        let log = world.directory().join("counted.log");
+        let start = || program.start([self.role], &log).context("start valgrind; is it installed?");
+        let mut counted = start()?;
+        let beside: Result<Vec<Process>, _> =
+            self.beside.iter().map(|role| world.start(role)).collect();
+        let started = Instant::now();
+        while !self.stage.guest().get(PATH).is_ok_and(|reply| reply.status == 200) {
+            ensure!(counted.is_running(), "it ended under valgrind: {}", counted.log());
+            ensure!(started.elapsed() < PATIENCE, "it did not start: {}", counted.log());
+            sleep(POLL);
+        }
+        let samples = ask_times(self.stage.guest(), keep, requests)?;
+        ensure!(samples.errors() == 0, "requests failed: {:?}", samples.failures());
+        counted.terminate(PATIENCE)?;
+        for mut process in beside? {
+            process.terminate(PATIENCE)?;
+        }
+        let text = fs::read_to_string(&written).context("read what callgrind counted")?;
+        total(&text).context("callgrind wrote no total")
+    }
 }
 
 /// What callgrind writes, from one run to the next.
@@ -191,16 +231,17 @@ mod tests {
 
     #[test]
     fn more_than_recorded_is_told() {
-        let recorded = Counts {
+        let counts = |keep_alive, connection_per_request| Counts {
             compiler: "rustc 1".to_owned(),
-            keep_alive: 1000,
-            connection_per_request: 2000,
+            processes: BTreeMap::from_iter([(
+                "agent".to_owned(),
+                PerRequest { keep_alive, connection_per_request },
+            )]),
         };
+        let recorded = counts(1000, 2000);
         compare(&recorded, &recorded).unwrap();
-        let better = Counts { keep_alive: 100, ..recorded.clone() };
-        compare(&better, &recorded).unwrap();
-        let worse = Counts { connection_per_request: 2200, ..recorded.clone() };
-        let error = compare(&worse, &recorded).unwrap_err().to_string();
-        assert!(error.contains("10.0 % more"), "{error}");
+        compare(&counts(100, 2000), &recorded).unwrap();
+        let error = compare(&counts(1000, 2200), &recorded).unwrap_err().to_string();
+        assert!(error.contains("10.0 % more instructions of innkeeper agent"), "{error}");
     }
 }

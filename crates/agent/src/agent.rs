@@ -1,14 +1,8 @@
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, HeaderName, Method};
 use innkeeper_model::{Identity, LookupRefusal, Origin, PortOwner};
-use innkeeper_network_view::{LookupError, NetworkView};
+use innkeeper_network_view::{FoundBefore, LookupError, NetworkView};
 use innkeeper_wire::{
     GuestRequest, GuestResponse, Hop, NextHop, Now, Reason,
     headers::{self, EC2_TOKEN, EC2_TOKEN_TTL},
@@ -17,7 +11,12 @@ use innkeeper_wire::{
 };
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::{SessionTokens, holding::Holding, methods::Resource};
+use crate::{
+    SessionTokens,
+    away::Away,
+    holding::Holding,
+    methods::{Resource, is_root},
+};
 
 /// What every guest is told who is not known, for whatever reason.
 const NOT_FOUND: &str = "Instance was not found.\n";
@@ -32,8 +31,9 @@ pub struct Agent<N> {
     tokens: SessionTokens,
     metrics: HopMetrics,
     holding: Holding,
-    /// Whether the log already says that the view cannot be asked.
-    noted_away: AtomicBool,
+    /// Who was found before, if the API looks whether they still are there.
+    found_before: Option<FoundBefore>,
+    away: Away,
 }
 
 impl<N> Agent<N> {
@@ -44,8 +44,15 @@ impl<N> Agent<N> {
         tokens: SessionTokens,
         metrics: HopMetrics,
     ) -> Self {
-        let noted_away = AtomicBool::new(false);
-        Self { view, next, tokens, metrics, holding: Holding::default(), noted_away }
+        let (holding, found_before, away) = (Holding::default(), None, Away::default());
+        Self { view, next, tokens, metrics, holding, found_before, away }
+    }
+
+    /// The same, asking `next` first in the name of who was found at an address before. For a `next`
+    /// that refuses who is no longer found there.
+    #[must_use]
+    pub fn trusting_next_to_look(self) -> Self {
+        Self { found_before: Some(FoundBefore::default()), ..self }
     }
 
     /// What it counts; for the edge, which refuses some requests before they come here.
@@ -77,14 +84,11 @@ impl<N: NextHop<Identity>> NextHop<Origin> for Agent<N> {
 impl<N: NextHop<Identity>> Agent<N> {
     /// Answers who reads a document, shows no session token and is known, if the API does.
     fn answer_now(&self, request: GuestRequest<Origin>) -> Now<Origin> {
-        let is_plain = request.method == Method::GET
-            && Resource::of(&request.target) == Resource::Document
-            && !shows_token(&request.headers);
-        if !is_plain {
+        if !only_reads(&request, Resource::of(&request.target)) {
             return Now::Later(request);
         }
         let Some(owner) = self.view.known(&request.who) else { return Now::Later(request) };
-        self.note_present();
+        self.away.note_present();
         let (instance, deadline, origin) = (owner.instance, request.deadline, request.who.clone());
         let identity = identity(owner, &origin);
         match self.next.call_now(request.identified(identity, deadline)) {
@@ -102,6 +106,9 @@ impl<N: NextHop<Identity>> Agent<N> {
             return refusal;
         }
         let deadline = request.deadline.min(Instant::now() + AGENT_HOLD);
+        if let Some(response) = self.ask_as_before(&request, resource, deadline).await {
+            return response;
+        }
         let response = match self.ask(&request, resource, deadline).await {
             // The address went to another machine between lookup and answer. The API refused
             // before it did anything, so asking again is safe, whatever was asked.
@@ -125,6 +132,42 @@ impl<N: NextHop<Identity>> Agent<N> {
         }
     }
 
+    /// Asks the API in the name of who was found there before; nothing if nobody was, or they may not
+    /// be there any more. This spares the lookup where another process is asked for it.
+    async fn ask_as_before(
+        &self,
+        request: &GuestRequest<Origin>,
+        resource: Resource,
+        deadline: Instant,
+    ) -> Option<GuestResponse> {
+        let origin = &request.who;
+        let before = self.found_before.as_ref().filter(|_| only_reads(request, resource))?;
+        let owner = before.owner(origin)?;
+        // The root is answered to whoever asks: nobody would look.
+        if is_root(&request.target) {
+            return None;
+        }
+        let who = Identity { found_in: Some(origin.scope), ..identity(owner, origin) };
+        let response = self.next.call(request.clone().identified(who, deadline)).await;
+        match response.reason {
+            // It is another machine, or none.
+            Reason::StaleAddress | Reason::UnknownInstance | Reason::TenantMismatch => {
+                before.forget(origin);
+                None
+            }
+            // Whoever answered does not know what was asked: it is not told so again soon.
+            Reason::BadSignature => {
+                before.pause();
+                None
+            }
+            _ if response.reports.is_empty() && !response.status.is_server_error() => {
+                before.pause();
+                None
+            }
+            _ => Some(response),
+        }
+    }
+
     /// Looks the asker up and asks the API in its name. Session tokens end here: the API is asked
     /// only in the name of who shows a good one or none, and sees neither.
     async fn ask(
@@ -135,7 +178,7 @@ impl<N: NextHop<Identity>> Agent<N> {
     ) -> Result<GuestResponse, Reason> {
         let owner = match self.view.known(&request.who) {
             Some(owner) => {
-                self.note_present();
+                self.away.note_present();
                 owner
             }
             // On the heap: what all requests carry along is small without it.
@@ -167,11 +210,14 @@ impl<N: NextHop<Identity>> Agent<N> {
             let found = timeout_at(deadline, self.view.lookup(origin)).await;
             let until = match found {
                 Ok(Ok(owner)) => {
-                    self.note_present();
+                    self.away.note_present();
+                    if let Some(before) = &self.found_before {
+                        before.keep(origin, &owner);
+                    }
                     return Ok(owner);
                 }
                 Ok(Err(LookupError::Refused(refusal))) => {
-                    self.note_present();
+                    self.away.note_present();
                     let reason = reason_of(refusal);
                     if !matches!(refusal, LookupRefusal::UnknownScope | LookupRefusal::NoPort) {
                         return Err(reason);
@@ -190,11 +236,11 @@ impl<N: NextHop<Identity>> Agent<N> {
                     *until
                 }
                 Ok(Err(LookupError::Unavailable(error))) => {
-                    self.note_away(&error.to_string());
+                    self.away.note(&error.to_string());
                     deadline
                 }
                 Err(_elapsed) => {
-                    self.note_away("it did not answer in time");
+                    self.away.note("it did not answer in time");
                     return Err(Reason::NetworkViewAway);
                 }
             };
@@ -204,19 +250,6 @@ impl<N: NextHop<Identity>> Agent<N> {
             }
             sleep_until((now + pause).min(until)).await;
             pause = (pause * 2).min(RETRY_PAUSE_MAX);
-        }
-    }
-
-    fn note_away(&self, error: &str) {
-        if !self.noted_away.swap(true, Ordering::Relaxed) {
-            tracing::warn!(%error, "the network view cannot be asked; requests are held");
-        }
-    }
-
-    fn note_present(&self) {
-        if self.noted_away.load(Ordering::Relaxed) && self.noted_away.swap(false, Ordering::Relaxed)
-        {
-            tracing::info!("the network view can be asked again");
         }
     }
 }
@@ -234,7 +267,15 @@ fn identity(owner: PortOwner, origin: &Origin) -> Identity {
         project: owner.project,
         address: Some(origin.address),
         vouched_port: Some(owner.port),
+        found_in: None,
     }
+}
+
+/// Whether it is for a document, and shows no session token.
+fn only_reads(request: &GuestRequest<Origin>, resource: Resource) -> bool {
+    request.method == Method::GET
+        && resource == Resource::Document
+        && !shows_token(&request.headers)
 }
 
 fn shows_token(headers: &HeaderMap) -> bool {

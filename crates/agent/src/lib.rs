@@ -8,6 +8,7 @@
 //! tokens of EC2's version 2.
 
 mod agent;
+mod away;
 mod edge;
 mod holding;
 mod methods;

@@ -1,6 +1,7 @@
 //! The agent with a real store: who is answered, who is not, and how long either takes.
 #![allow(clippy::unwrap_used, reason = "a test fails where something is not as it must be")]
 
+mod found_before;
 mod tokens;
 mod world;
 

@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use http::Method;
 use innkeeper_documents::{Entry, GuestTree};
-use innkeeper_model::{GuestRecord, Identity};
+use innkeeper_model::{GuestRecord, Identity, OriginScope};
 use innkeeper_store::{CACHE_BYTES_DEFAULT, KeptRecord, Store};
 use innkeeper_vendor_data::{Answers, CurrentSettings};
 use innkeeper_wire::{
@@ -91,6 +91,11 @@ impl Api {
     /// The record of whoever asks, once it is certain that it is theirs. Read until that succeeds
     /// or `deadline` is there.
     async fn record_of(&self, who: &Asker, deadline: Instant) -> Result<Arc<KeptRecord>, Reason> {
+        if let Some(scope) = who.found_in
+            && !self.is_known_to_be_found(who)
+        {
+            Box::pin(self.find_again(who, scope, deadline)).await?;
+        }
         let record = match self.store.kept_record(who.instance) {
             Some(record) => record,
             // On the heap: what all requests carry along is small without it.
@@ -104,9 +109,32 @@ impl Api {
         Ok(record)
     }
 
+    /// Whether it is certain, without reading, that whoever was found there before is still found
+    /// there.
+    fn is_known_to_be_found(&self, who: &Asker) -> bool {
+        let Some(scope) = who.found_in else { return true };
+        let kept = who.origin_in(scope).and_then(|origin| self.store.kept_owner(&origin));
+        kept.is_some_and(|owner| who.is(&owner))
+    }
+
+    /// The port may still have its address while its network is another router's by now.
+    async fn find_again(
+        &self,
+        who: &Asker,
+        scope: OriginScope,
+        deadline: Instant,
+    ) -> Result<(), Reason> {
+        let origin = who.origin_in(scope).ok_or(Reason::StaleAddress)?;
+        let found = holding::read(deadline, &origin, || self.store.port_owner(&origin)).await?;
+        found.ok().filter(|owner| who.is(owner)).map(|_| ()).ok_or(Reason::StaleAddress)
+    }
+
     /// What `request` is answered if the store need not be read nor anything rendered. Only what is
     /// served is said so: everything else is found out again, by the long way.
     pub(crate) fn answer_now(&self, request: &GuestRequest<Asker>) -> Option<GuestResponse> {
+        if !self.is_known_to_be_found(&request.who) {
+            return None;
+        }
         let record = self.store.kept_record(request.who.instance)?;
         may_read(&request.who, &record).ok()?;
         let (settings, today) = (self.settings.now(), self.sources.today());

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use innkeeper_model::{Identity, InstanceId, PortId, PortOwner, ProjectId};
+use innkeeper_model::{Identity, InstanceId, Origin, OriginScope, PortId, PortOwner, ProjectId};
 
 /// Who asks, by whatever way it was found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(crate) struct Asker {
     pub(crate) shown_address: Option<ShownAddress>,
     /// The port that must have the address; `None` where nobody looked.
     pub(crate) vouched_port: Option<PortId>,
+    /// Where the port must be found by the address; `None` where it has just been.
+    pub(crate) found_in: Option<OriginScope>,
 }
 
 /// An address as it is shown.
@@ -38,6 +40,19 @@ impl fmt::Display for ShownAddress {
 }
 
 impl Asker {
+    /// What it is known by in `scope`.
+    pub(crate) fn origin_in(&self, scope: OriginScope) -> Option<Origin> {
+        self.address.map(|address| Origin::new(scope, address))
+    }
+
+    /// Whether it is `owner`.
+    pub(crate) fn is(&self, owner: &PortOwner) -> bool {
+        let PortOwner { port, instance, project } = owner;
+        self.instance == *instance
+            && self.vouched_port == Some(*port)
+            && self.project.as_ref() == Some(project)
+    }
+
     /// Whoever we ourselves found behind `address`.
     pub(crate) fn found(owner: PortOwner, address: IpAddr) -> Self {
         Self {
@@ -46,14 +61,15 @@ impl Asker {
             address: Some(address),
             shown_address: Some(ShownAddress::Address(address)),
             vouched_port: Some(owner.port),
+            found_in: None,
         }
     }
 }
 
 impl From<Identity> for Asker {
     fn from(identity: Identity) -> Self {
-        let Identity { instance, project, address, vouched_port } = identity;
+        let Identity { instance, project, address, vouched_port, found_in } = identity;
         let shown_address = address.map(ShownAddress::Address);
-        Self { instance, project: Some(project), address, shown_address, vouched_port }
+        Self { instance, project: Some(project), address, shown_address, vouched_port, found_in }
     }
 }

@@ -86,7 +86,7 @@ fn secret() -> SharedSecret {
 
 fn signed(instance: InstanceId) -> HeaderMap {
     let project = "acme".parse().unwrap();
-    let who = Identity { instance, project, address: None, vouched_port: None };
+    let who = Identity { instance, project, address: None, vouched_port: None, found_in: None };
     let mut fields = HeaderMap::new();
     headers::encode_identity(&who, &secret(), false, &mut fields);
     fields

@@ -81,6 +81,7 @@ fn identity(record: &GuestRecord) -> Identity {
         project: record.instance.project_id.clone(),
         address: subnets.flat_map(|subnet| &subnet.ips).map(|ip| ip.address).next(),
         vouched_port: None,
+        found_in: None,
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use innkeeper_lab::{LabError, Machine, World, isolated};
+use innkeeper_lab::{LabError, Machine, World, isolated, wait_for};
 use tenants::{META_DATA, Plugged, isolated_tenant, plug_in, routed_tenant, world};
 
 #[test]
@@ -119,7 +119,7 @@ fn a_router_that_the_database_does_not_know_serves_nobody() {
             ip(&words)?;
         }
         let target = "10.0.0.99:9697".parse().expect("an address");
-        let reply = innkeeper_lab::wait_for("the stale namespace to be served", PATIENCE, || {
+        let reply = wait_for("the stale namespace to be served", PATIENCE, || {
             let mut stream = red.guest.connect(target).ok()?;
             let request =
                 format!("GET {META_DATA} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
@@ -257,6 +257,32 @@ fn an_address_that_moves_takes_its_document_along_at_once() {
         let foreign = answers.iter().filter(|answer| !answer.is_rightful(&terms)).count();
         assert!(answers.len() > 100, "only {} answers: no load to speak of", answers.len());
         assert_eq!(foreign, 0, "of {} answers some were the other machine's", answers.len());
+        Ok(())
+    });
+}
+
+/// The agent remembers whom it found behind the router; the machine it found keeps port and address.
+#[test]
+fn behind_a_router_with_another_network_the_other_machine_is_answered_from_the_first_request() {
+    isolated(|| {
+        let world = world()?;
+        let _roles = world.roles()?;
+        let first = routed_tenant(&world, "red", "10.0.0.0/24")?;
+        for _ in 0..2 {
+            first.assert_knows_itself()?;
+        }
+        world.operator("red", "network create other --subnet 10.0.0.0/24")?;
+        let second = world.machine("red", "web2", "other")?;
+        assert_eq!(first.machine.address, second.address, "the ranges must overlap");
+        world.operator("red", "router remove-subnet edge lan")?;
+        world.operator("red", "router add-subnet edge other")?;
+        let guest = world.plug_in(&second, "10.0.0.1")?;
+        let second = Plugged { machine: second, guest };
+        let answered = wait_for("an answer", PATIENCE, || {
+            second.guest.get(META_DATA).ok().filter(|reply| reply.status == 200)
+        })?;
+        assert_eq!(answered.json()?["uuid"], second.machine.id, "the first answer is another's");
+        second.assert_knows_itself()?;
         Ok(())
     });
 }

@@ -65,6 +65,9 @@ pub struct Identity {
     /// machine's and still has the address, the asker must be refused. Neutron's agent vouches for
     /// nothing.
     pub vouched_port: Option<PortId>,
+    /// Where the port was found by the address, if that was before this request: unless it is still
+    /// found there, the asker must be refused. Nothing if it was found for this request.
+    pub found_in: Option<OriginScope>,
 }
 
 /// The port behind an [`Origin`], with its machine.

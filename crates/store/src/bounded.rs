@@ -70,6 +70,11 @@ impl<K: Hash + Eq + Clone, V: Clone> Bounded<K, V> {
         part.add(Entry { key, value, bytes, asked_for: false });
     }
 
+    /// Keeps nothing by `key` any longer.
+    pub fn remove(&self, key: &K) {
+        self.part(key).remove(key);
+    }
+
     /// Bytes that all that is kept takes.
     pub fn bytes(&self) -> usize {
         self.parts.iter().map(|part| lock(part).bytes).sum()
@@ -160,6 +165,10 @@ mod tests {
         kept.insert(1, 2, 5000);
         assert_eq!(kept.get(&1), None);
         assert_eq!(kept.bytes(), 0);
+        kept.insert(1, 3, 10);
+        kept.remove(&1);
+        kept.remove(&2);
+        assert_eq!((kept.get(&1), kept.bytes()), (None, 0));
         let nothing = Bounded::<u32, u32>::new(0);
         nothing.insert(1, 1, 0);
         assert_eq!(nothing.get(&1), None);

@@ -42,6 +42,7 @@ fn identity() -> Identity {
         project: "acme".parse().unwrap(),
         address: Some("10.0.0.5".parse().unwrap()),
         vouched_port: Some("00000000-0000-4000-8000-0000000000aa".parse().unwrap()),
+        found_in: None,
     }
 }
 
@@ -204,6 +205,29 @@ async fn bytes_statuses_and_the_length_of_a_head_pass_unchanged() {
     let head = client.call(guest_request(identity(), Method::HEAD, "/a", b"", PATIENCE)).await;
     assert!(head.body.is_empty());
     assert_eq!(head.headers[header::CONTENT_LENGTH], "4");
+}
+
+#[tokio::test]
+async fn who_was_found_before_is_asked_for_only_where_somebody_looks() {
+    let server = Server::start().await;
+    let found_in = Some(OriginScope::Router(RouterId::random()));
+    let before = Identity { found_in, ..identity() };
+    let unvouched = Identity { vouched_port: None, ..before.clone() };
+    let elsewhere = Identity { address: None, ..before.clone() };
+    for (kind, who) in [
+        (ApiKind::Nova, &before),
+        (ApiKind::Innkeeper, &unvouched),
+        (ApiKind::Innkeeper, &elsewhere),
+    ] {
+        let client = client(&[server.address], kind);
+        let answer = client.call(guest_request(who.clone(), Method::GET, "/a", b"", PATIENCE));
+        assert_eq!(answer.await.reason, Reason::StaleAddress, "{kind:?} {who:?}");
+    }
+    assert!(server.handler.heads.lock().unwrap().is_empty(), "the API was asked");
+    let client = client(&[server.address], ApiKind::Innkeeper);
+    client.call(guest_request(before.clone(), Method::GET, "/a", b"", PATIENCE)).await;
+    let heads = server.handler.heads.lock().unwrap();
+    assert_eq!(decode_identity(&heads[0].headers, &secret()), Ok(before));
 }
 
 #[tokio::test]

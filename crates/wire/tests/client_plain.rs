@@ -94,6 +94,7 @@ fn identity() -> Identity {
         project: "acme".parse().unwrap(),
         address: None,
         vouched_port: None,
+        found_in: None,
     }
 }
 

@@ -56,6 +56,7 @@ async fn ask(server: &Server, tls: &ClientTls, patience: Duration) -> (StatusCod
         project: "acme".parse().unwrap(),
         address: None,
         vouched_port: None,
+        found_in: None,
     };
     let answer = client.call(guest_request(who, Method::GET, "/a", b"", patience)).await;
     (answer.status, answer.reason)

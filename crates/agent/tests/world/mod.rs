@@ -41,19 +41,43 @@ pub(crate) struct ScriptedApi {
     /// Whether it also answers at once.
     pub(crate) at_once: AtomicBool,
     pub(crate) asked: Mutex<Vec<GuestRequest<Identity>>>,
+    /// Why it refuses who was found before.
+    refuses_before: Mutex<Option<Reason>>,
+    /// Whether it then does so as an API of another make, or behind something that takes its
+    /// headers off.
+    pub(crate) says_nothing_of_itself: AtomicBool,
+}
+
+impl ScriptedApi {
+    /// From now on.
+    pub(crate) fn refuses_who_was_found_before(&self, reason: Reason) {
+        *self.refuses_before.lock().unwrap() = Some(reason);
+    }
 }
 
 impl NextHop<Identity> for ScriptedApi {
     async fn call(&self, request: GuestRequest<Identity>) -> GuestResponse {
         let text = HeaderValue::from_static("text/plain");
-        let body = Bytes::from(request.who.instance.to_string());
+        let instance = request.who.instance;
+        let body = Bytes::from(instance.to_string());
+        let refused = *self.refuses_before.lock().unwrap();
+        let refused = refused.filter(|_| request.who.found_in.is_some());
         self.asked.lock().unwrap().push(request);
+        if let Some(reason) = refused {
+            let refusal = GuestResponse::refusal(reason, "It is another machine's.\n");
+            return match self.says_nothing_of_itself.load(Ordering::SeqCst) {
+                true => refusal,
+                false => refusal.reported(Hop::Api, Duration::from_micros(1)),
+            };
+        }
         let stale =
             self.stale.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         let response = if stale.is_ok() {
             GuestResponse::refusal(Reason::StaleAddress, "The address is another machine's.\n")
         } else {
-            GuestResponse::new(StatusCode::OK, text, body, Reason::Served)
+            let mut response = GuestResponse::new(StatusCode::OK, text, body, Reason::Served);
+            response.instance = Some(instance);
+            response
         };
         response.reported(Hop::Api, Duration::from_micros(1))
     }
@@ -159,7 +183,7 @@ impl World {
 }
 
 pub(crate) fn agent(view: NetworkView, api: &Arc<ScriptedApi>) -> Arc<Agent<ScriptedApi>> {
-    agent_at(view, api, SECRET, || NOW)
+    Arc::new(agent_at(view, api, SECRET, || NOW))
 }
 
 /// An agent with a secret and a clock of its own.
@@ -168,12 +192,12 @@ pub(crate) fn agent_at(
     api: &Arc<ScriptedApi>,
     secret: &str,
     now: impl Fn() -> UnixSeconds + Send + Sync + 'static,
-) -> Arc<Agent<ScriptedApi>> {
+) -> Agent<ScriptedApi> {
     let key = SessionTokenKey::derived_from(&SharedSecret::new(secret).unwrap());
     let tokens =
         SessionTokens::new(key, now, |bytes| getrandom::fill(bytes).expect("random bytes"));
     let metrics = HopMetrics::register(&mut Registry::default(), Hop::Agent);
-    Arc::new(Agent::new(view, Arc::clone(api), tokens, metrics))
+    Agent::new(view, Arc::clone(api), tokens, metrics)
 }
 
 pub(crate) fn request(origin: Origin, method: Method, patience: Duration) -> GuestRequest<Origin> {

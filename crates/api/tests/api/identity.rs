@@ -5,9 +5,10 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use crate::harness::{SECRET, World, ask, project};
 use http::{HeaderMap, Method, StatusCode, header};
 use innkeeper_model::{
-    Identity, InstanceId, NetworkRequest, NewFlavor, NewInstance, NewNetwork, NewProject,
-    NewSubnet, PortId, ProjectId,
+    Identity, InstanceId, NetworkId, NetworkRequest, NewFlavor, NewInstance, NewNetwork,
+    NewProject, NewRouter, NewSubnet, OriginScope, PortId, ProjectId, SubnetId,
 };
+use innkeeper_store::Store;
 use innkeeper_wire::{
     GuestRequest, GuestResponse, Hop, NextHop, Now, Reason, RequestId, headers, limits::API_HOLD,
     signature::SharedSecret,
@@ -20,36 +21,37 @@ pub(crate) struct Web {
     pub(crate) id: InstanceId,
     pub(crate) address: IpAddr,
     port: PortId,
+    network: NetworkId,
+    subnet: SubnetId,
 }
 
 impl Web {
     pub(crate) async fn new() -> Self {
         let world = World::new().await;
         let store = &world.store;
-        let network = serde_json::json!({"project_id": project(), "name": "blue"});
-        let network: NewNetwork = serde_json::from_value(network).unwrap();
-        let network = store.network_create(network).await.unwrap();
-        let subnet =
-            serde_json::json!({"network_id": network.id, "name": "s", "cidr": "10.0.0.0/24"});
-        let subnet: NewSubnet = serde_json::from_value(subnet).unwrap();
-        store.subnet_create(subnet).await.unwrap();
+        let (network, subnet) = network(store, "blue").await;
         let flavor = serde_json::json!({"name": "m1", "vcpus": 1, "ram_mib": 512});
         let flavor: NewFlavor = serde_json::from_value(flavor).unwrap();
         let flavor = store.flavor_create(flavor).await.unwrap();
         let draft = NewInstance {
-            networks: vec![NetworkRequest::Network(network.id)],
+            networks: vec![NetworkRequest::Network(network)],
             ..NewInstance::named("web", project(), flavor.id)
         };
         let id = store.instance_create(draft).await.unwrap().id;
         let record = store.guest_record(id).await.unwrap().unwrap();
         let address = record.network_info[0].subnets()[0].ips[0].address;
         let port = record.network_info[0].id.parse().unwrap();
-        Self { world, id, address, port }
+        Self { world, id, address, port, network, subnet }
+    }
+
+    /// Another network of the same range, without machines.
+    async fn another_network(&self, name: &str) -> SubnetId {
+        network(&self.world.store, name).await.1
     }
 
     pub(crate) fn identity(&self, address: Option<IpAddr>, vouched: bool) -> Identity {
         let vouched_port = vouched.then_some(self.port);
-        Identity { instance: self.id, project: project(), address, vouched_port }
+        Identity { instance: self.id, project: project(), address, vouched_port, found_in: None }
     }
 
     pub(crate) async fn call(&self, who: Identity, method: Method, target: &str) -> GuestResponse {
@@ -92,6 +94,16 @@ impl Web {
     pub(crate) async fn get(&self, who: Identity, target: &str) -> GuestResponse {
         self.call(who, Method::GET, target).await
     }
+}
+
+/// A network 10.0.0.0/24.
+async fn network(store: &Store, name: &str) -> (NetworkId, SubnetId) {
+    let network = serde_json::json!({"project_id": project(), "name": name});
+    let network: NewNetwork = serde_json::from_value(network).unwrap();
+    let network = store.network_create(network).await.unwrap().id;
+    let subnet = serde_json::json!({"network_id": network, "name": name, "cidr": "10.0.0.0/24"});
+    let subnet: NewSubnet = serde_json::from_value(subnet).unwrap();
+    (network, store.subnet_create(subnet).await.unwrap().id)
 }
 
 /// Random bytes are new each time.
@@ -193,6 +205,58 @@ async fn only_a_vouched_address_must_be_the_machines() {
     let elsewhere =
         Identity { vouched_port: Some(PortId::random()), ..web.identity(Some(web.address), true) };
     assert_eq!(web.get(elsewhere, INSTANCE_ID).await.reason, Reason::StaleAddress);
+}
+
+/// As a router's namespace knows it, and where the agent found it before.
+fn found_before(web: &Web, scope: OriginScope) -> Identity {
+    Identity { found_in: Some(scope), ..web.identity(Some(web.address), true) }
+}
+
+#[tokio::test]
+async fn who_was_found_before_must_still_be_found_there() {
+    let web = Web::new().await;
+    let store = &web.world.store;
+    let (network, subnet) = (web.network, web.subnet);
+    let router = NewRouter { id: None, project_id: project(), name: "edge".to_owned() };
+    let router = store.router_create(router).await.unwrap().id;
+    store.router_add_subnet(router, subnet).await.unwrap();
+    let (by_router, by_network) = (OriginScope::Router(router), OriginScope::Network(network));
+    for scope in [by_router, by_network, OriginScope::OvnNetwork(network)] {
+        let who = found_before(&web, scope);
+        for at_once in [false, true] {
+            let known = web.is_answered_at_once(who.clone(), Method::GET, INSTANCE_ID);
+            assert_eq!(known, at_once, "{scope}");
+            assert_eq!(web.get(who.clone(), INSTANCE_ID).await.reason, Reason::Served, "{scope}");
+        }
+    }
+    let refused = async |who: Identity, what: &str| {
+        let answer = web.get(who, INSTANCE_ID).await;
+        assert_eq!(answer.reason, Reason::StaleAddress, "{what}");
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{what}");
+    };
+    let right = found_before(&web, by_router);
+    let other = "00000000-0000-4000-8000-000000000002";
+    for (who, what) in [
+        (found_before(&web, OriginScope::Router(other.parse().unwrap())), "another router"),
+        (found_before(&web, OriginScope::Network(other.parse().unwrap())), "another network"),
+        (Identity { address: None, ..right.clone() }, "no address"),
+        (Identity { address: Some([10, 0, 0, 77].into()), ..right.clone() }, "another address"),
+        (Identity { vouched_port: None, ..right.clone() }, "no port"),
+        (Identity { vouched_port: Some(PortId::random()), ..right.clone() }, "another port"),
+        (Identity { instance: InstanceId::random(), ..right.clone() }, "another machine"),
+        (Identity { project: "other".parse().unwrap(), ..right.clone() }, "another project"),
+    ] {
+        refused(who, what).await;
+    }
+
+    // The machine keeps port and address; but behind the router there is another network by now.
+    store.router_remove_subnet(router, subnet).await.unwrap();
+    refused(right.clone(), "a router without networks").await;
+    let green = web.another_network("green").await;
+    store.router_add_subnet(router, green).await.unwrap();
+    refused(right, "a router with another network").await;
+    let served = web.get(found_before(&web, by_network), INSTANCE_ID).await;
+    assert_eq!(served.reason, Reason::Served, "the network is what it was");
 }
 
 #[tokio::test]

@@ -177,7 +177,8 @@ configuration! {
         client_certificate: Option<PathBuf> = "";
         /// The PEM file with that certificate's private key.
         client_private_key: Option<PathBuf> = "";
-        /// The control API to look ports up in: its socket, or a URL and `control_token_file`.
+        /// The control API to look ports up in: its socket, or a URL and `control_token_file`. With
+        /// an API of Innkeeper, of the same database.
         control: ControlAddress = "/run/innkeeper/control.sock";
         /// The file with a token of scope `agent`, needed where `control` is a URL.
         control_token_file: Option<SecretFile> = "";

@@ -37,7 +37,12 @@ pub(super) fn start(config: &Config, tasks: &mut Tasks) -> anyhow::Result<()> {
     let tokens = SessionTokens::system(SessionTokenKey::derived_from(&secret));
     let next = ApiClient::new(upstreams(keys)?, kind, secret);
     let metrics = HopMetrics::register(&mut registry, Hop::Agent);
-    let agent = Arc::new(Agent::new(view, Arc::new(next), tokens, metrics));
+    let agent = Agent::new(view, Arc::new(next), tokens, metrics);
+    let agent = match kind {
+        client::ApiKind::Innkeeper => agent.trusting_next_to_look(),
+        client::ApiKind::Nova => agent,
+    };
+    let agent = Arc::new(agent);
     listen_for_proxies(config, agent, &mut registry, tasks)?;
     let health = Health::of_process();
     metrics::serve(keys.metrics_listen, "agent.metrics_listen", registry, health, tasks)

@@ -73,6 +73,10 @@ impl ApiClient {
 impl NextHop<Identity> for ApiClient {
     async fn call(&self, request: GuestRequest<Identity>) -> GuestResponse {
         let ours = self.kind == ApiKind::Innkeeper;
+        if request.who.found_in.is_some() && !(ours && is_vouched(&request.who)) {
+            // Nobody would look whether it is still found there.
+            return GuestResponse::refusal(Reason::StaleAddress, "Ask for whose it is now.\n");
+        }
         let mut fields =
             if ours { guest_headers(&request.headers) } else { HeaderMap::with_capacity(8) };
         encode_identity(&request.who, &self.secret, ours, &mut fields);
@@ -81,9 +85,14 @@ impl NextHop<Identity> for ApiClient {
         }
         fields.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         fields.entry(header::USER_AGENT).or_insert(USER_AGENT);
-        let instance = request.who.instance;
+        let is_sure = request.who.found_in.is_none();
+        let instance = Some(request.who.instance).filter(|_| is_sure);
         let mut response = self.forwarder.forward(request, fields).await;
-        response.instance = response.instance.or(Some(instance));
+        response.instance = response.instance.or(instance);
         response
     }
+}
+
+fn is_vouched(who: &Identity) -> bool {
+    who.address.is_some() && who.vouched_port.is_some()
 }

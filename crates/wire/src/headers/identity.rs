@@ -1,12 +1,14 @@
 //! The identity as headers, agent to API, in the contract of Nova 34.0.0 and with an addition of
 //! our own that covers what Nova's signature leaves uncovered.
 
+use std::net::IpAddr;
+
 use http::{HeaderMap, HeaderValue};
-use innkeeper_model::{Identity, InstanceId, PortId, ProjectId};
+use innkeeper_model::{Identity, InstanceId, OriginScope, PortId, ProjectId};
 
 use super::{
-    ADDRESS, FORWARDED_FOR, INSTANCE_ID, INSTANCE_ID_SIGNATURE, PORT, SIGNATURE, TENANT_ID,
-    id_value, joined, parse_forwarded_address,
+    ADDRESS, FORWARDED_FOR, FOUND_IN, INSTANCE_ID, INSTANCE_ID_SIGNATURE, PORT, SIGNATURE,
+    TENANT_ID, id_value, joined, parse_forwarded_address,
 };
 use crate::{
     Reason,
@@ -15,6 +17,9 @@ use crate::{
 
 /// Writes the identity as Neutron's agent does. With `vouch` it adds our own address, port and
 /// signature, which only an API of ours understands.
+///
+/// An identity that was found before is signed so that who does not look whether it still is, or
+/// does not know that it was, refuses it: our signature takes the place of that over the instance.
 pub fn encode_identity(
     identity: &Identity,
     secret: &SharedSecret,
@@ -22,15 +27,31 @@ pub fn encode_identity(
     fields: &mut HeaderMap,
 ) {
     let instance = id_value(&identity.instance);
-    fields.insert(INSTANCE_ID_SIGNATURE, hex_value(&secret.sign(&[instance.as_bytes()])));
-    fields.insert(INSTANCE_ID, instance);
     fields.insert(TENANT_ID, id_value(&identity.project));
+    let found_in = identity.found_in.map(|scope| scope_value(&scope));
+    if found_in.is_none() {
+        let signature = secret.sign(&[instance.as_bytes()]);
+        fields.insert(INSTANCE_ID_SIGNATURE, hex_value(&signature));
+    }
+    fields.insert(INSTANCE_ID, instance);
     let Some(address) = identity.address else { return };
     let address = id_value(&address);
     if let Some(port) = identity.vouched_port.filter(|_| vouch) {
-        let signature =
-            sign_all(secret, identity.instance, &identity.project, port, address.as_bytes());
-        fields.insert(SIGNATURE, hex_value(&signature));
+        let all = Signed {
+            instance: identity.instance,
+            project: &identity.project,
+            port,
+            address: address.as_bytes(),
+            found_in: found_in.as_ref().map(HeaderValue::as_bytes),
+        };
+        let signature = hex_value(&all.signature(secret));
+        match found_in {
+            None => fields.insert(SIGNATURE, signature),
+            Some(found_in) => {
+                fields.insert(FOUND_IN, found_in);
+                fields.insert(INSTANCE_ID_SIGNATURE, signature)
+            }
+        };
         fields.insert(ADDRESS, address.clone());
         fields.insert(PORT, id_value(&port));
     }
@@ -44,6 +65,11 @@ pub fn decode_identity(fields: &HeaderMap, secret: &SharedSecret) -> Result<Iden
     let instance = joined(fields, &INSTANCE_ID).ok_or(Reason::NoInstanceHeader)?;
     let signature = joined(fields, &INSTANCE_ID_SIGNATURE).ok_or(Reason::NoSignatureHeader)?;
     let tenant = joined(fields, &TENANT_ID).ok_or(Reason::NoTenantHeader)?;
+    if let Some(found_in) = joined(fields, &FOUND_IN) {
+        let found =
+            decode_found_before(fields, secret, [&instance, &signature, &tenant, &found_in]);
+        return found.ok_or(Reason::BadSignature);
+    }
     if !secret.sign(&[&instance]).matches(&signature) {
         return Err(Reason::BadSignature);
     }
@@ -54,45 +80,98 @@ pub fn decode_identity(fields: &HeaderMap, secret: &SharedSecret) -> Result<Iden
         (None, None, None) => {
             let address = joined(fields, &FORWARDED_FOR)
                 .and_then(|address| parse_forwarded_address(str::from_utf8(&address).ok()?));
-            Ok(Identity { instance, project, address, vouched_port: None })
+            Ok(Identity { instance, project, address, vouched_port: None, found_in: None })
         }
         (Some(address), Some(port), Some(signature)) => {
             let port: PortId = parsed(&port).ok_or(Reason::BadSignature)?;
-            if !sign_all(secret, instance, &project, port, &address).matches(&signature) {
+            let all =
+                Signed { instance, project: &project, port, address: &address, found_in: None };
+            if !all.signature(secret).matches(&signature) {
                 return Err(Reason::BadSignature);
             }
-            let address = str::from_utf8(&address).ok().and_then(parse_forwarded_address);
-            let address = Some(address.ok_or(Reason::BadSignature)?);
-            Ok(Identity { instance, project, address, vouched_port: Some(port) })
+            let address = Some(parsed_address(&address).ok_or(Reason::BadSignature)?);
+            Ok(Identity { instance, project, address, vouched_port: Some(port), found_in: None })
         }
         // Part of it was lost on the way or added by somebody else.
         _ => Err(Reason::BadSignature),
     }
 }
 
-/// The first part keeps this signature from ever being that of an instance id alone.
-fn sign_all(
+/// An identity that was found before, if all of it is there and signed.
+fn decode_found_before(
+    fields: &HeaderMap,
     secret: &SharedSecret,
+    [instance, signature, tenant, found_in]: [&[u8]; 4],
+) -> Option<Identity> {
+    let (instance, project): (InstanceId, ProjectId) = (parsed(instance)?, parsed(tenant)?);
+    let (address, port) = (joined(fields, &ADDRESS)?, parsed(&joined(fields, &PORT)?)?);
+    let found_in = Some(found_in);
+    let all = Signed { instance, project: &project, port, address: &address, found_in };
+    if !all.signature(secret).matches(signature) || fields.contains_key(SIGNATURE) {
+        return None;
+    }
+    let (address, found_in) = (Some(parsed_address(&address)?), Some(parsed_scope(found_in?)?));
+    Some(Identity { instance, project, address, vouched_port: Some(port), found_in })
+}
+
+/// What our own signature covers.
+struct Signed<'a> {
     instance: InstanceId,
-    project: &ProjectId,
+    project: &'a ProjectId,
     port: PortId,
-    address: &[u8],
-) -> HexSignature {
-    let (instance, port) = (instance.to_string(), port.to_string());
-    secret.sign(&[
-        b"innkeeper-identity-1\n",
-        instance.as_bytes(),
-        b"\n",
-        project.as_str().as_bytes(),
-        b"\n",
-        port.as_bytes(),
-        b"\n",
-        address,
-    ])
+    address: &'a [u8],
+    found_in: Option<&'a [u8]>,
+}
+
+impl Signed<'_> {
+    /// The first part keeps this signature from ever being that of an instance id alone, or that of
+    /// an identity that was found elsewhere.
+    fn signature(&self, secret: &SharedSecret) -> HexSignature {
+        let (instance, port) = (self.instance.to_string(), self.port.to_string());
+        let (kind, found_in): (&[u8], &[&[u8]]) = match self.found_in {
+            None => (b"innkeeper-identity-1\n", &[]),
+            Some(scope) => (b"innkeeper-identity-2\n", &[b"\n", scope]),
+        };
+        let project = self.project.as_str().as_bytes();
+        let always = [
+            kind,
+            instance.as_bytes(),
+            b"\n",
+            project,
+            b"\n",
+            port.as_bytes(),
+            b"\n",
+            self.address,
+        ];
+        secret.sign(&[&always, found_in].concat())
+    }
+}
+
+fn scope_value(scope: &OriginScope) -> HeaderValue {
+    let text = match scope {
+        OriginScope::Router(id) => format!("router {id}"),
+        OriginScope::Network(id) => format!("network {id}"),
+        OriginScope::OvnNetwork(id) => format!("ovn-network {id}"),
+    };
+    HeaderValue::try_from(text).expect("ids are visible ASCII")
+}
+
+fn parsed_scope(text: &[u8]) -> Option<OriginScope> {
+    let (kind, id) = str::from_utf8(text).ok()?.split_once(' ')?;
+    match kind {
+        "router" => id.parse().map(OriginScope::Router).ok(),
+        "network" => id.parse().map(OriginScope::Network).ok(),
+        "ovn-network" => id.parse().map(OriginScope::OvnNetwork).ok(),
+        _ => None,
+    }
 }
 
 fn hex_value(signature: &HexSignature) -> HeaderValue {
     HeaderValue::from_str(signature.as_str()).expect("hex digits are visible ASCII")
+}
+
+fn parsed_address(bytes: &[u8]) -> Option<IpAddr> {
+    str::from_utf8(bytes).ok().and_then(parse_forwarded_address)
 }
 
 fn parsed<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
@@ -101,9 +180,8 @@ fn parsed<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
-
     use http::HeaderName;
+    use innkeeper_model::{NetworkId, RouterId};
     use proptest::prelude::*;
 
     use super::*;
@@ -120,7 +198,12 @@ mod tests {
             project: "acme".parse().unwrap(),
             address: Some("10.0.0.5".parse().unwrap()),
             vouched_port: vouched.then(|| ID.parse().unwrap()),
+            found_in: None,
         }
+    }
+
+    fn found_before() -> Identity {
+        Identity { found_in: Some(OriginScope::Router(ID.parse().unwrap())), ..identity(true) }
     }
 
     fn nova_fields() -> HeaderMap {
@@ -206,6 +289,54 @@ mod tests {
     }
 
     #[test]
+    fn where_it_was_found_can_neither_be_exchanged_nor_left_out_nor_added() {
+        let mut fields = HeaderMap::new();
+        encode_identity(&found_before(), &secret(), true, &mut fields);
+        assert_eq!(decode_identity(&fields, &secret()), Ok(found_before()));
+        let refused = Err(Reason::BadSignature);
+        for other in [
+            "router 00000000-0000-4000-8000-000000000002".to_owned(),
+            format!("network {ID}"),
+            format!("ovn-network {ID}"),
+            format!("Router {ID}"),
+            format!("router  {ID}"),
+            String::new(),
+        ] {
+            let mut fields = fields.clone();
+            set(&mut fields, FOUND_IN, other.as_bytes());
+            assert_eq!(decode_identity(&fields, &secret()), refused, "{other}");
+        }
+        let mut twice = fields.clone();
+        twice.append(FOUND_IN, fields[FOUND_IN].clone());
+        assert_eq!(decode_identity(&twice, &secret()), refused);
+        let found_in = fields.remove(FOUND_IN).unwrap();
+        assert_eq!(decode_identity(&fields, &secret()), refused, "left out");
+        let mut vouched = HeaderMap::new();
+        encode_identity(&identity(true), &secret(), true, &mut vouched);
+        for mut fields in [vouched.clone(), nova_fields()] {
+            fields.insert(FOUND_IN, found_in.clone());
+            assert_eq!(decode_identity(&fields, &secret()), refused, "added");
+        }
+        let mut signed_twice = HeaderMap::new();
+        encode_identity(&found_before(), &secret(), true, &mut signed_twice);
+        signed_twice.insert(SIGNATURE, vouched[SIGNATURE].clone());
+        assert_eq!(decode_identity(&signed_twice, &secret()), refused, "signed otherwise too");
+    }
+
+    #[test]
+    fn who_does_not_know_that_it_was_found_before_refuses_it() {
+        let mut fields = HeaderMap::new();
+        encode_identity(&found_before(), &secret(), true, &mut fields);
+        let novas = secret().sign(&[ID.as_bytes()]);
+        assert!(!novas.matches(fields[INSTANCE_ID_SIGNATURE].as_bytes()), "Nova would believe it");
+        for name in [ADDRESS, PORT, FOUND_IN] {
+            fields.remove(name);
+        }
+        assert!(!fields.keys().any(|name| name.as_str().starts_with("x-innkeeper")));
+        assert_eq!(decode_identity(&fields, &secret()), Err(Reason::BadSignature));
+    }
+
+    #[test]
     fn an_address_is_optional_and_a_list_is_none() {
         for value in ["10.0.0.5, 10.0.0.6", "web1"] {
             let mut fields = nova_fields();
@@ -224,13 +355,23 @@ mod tests {
             project in "[A-Za-z0-9_.-]{1,64}",
             address: Option<IpAddr>,
             vouch: bool,
+            found_in in proptest::option::of(0_u8..3),
         ) {
+            let vouch = vouch && address.is_some();
+            let scope = |kind| {
+                let id = uuid::Uuid::from_u128(id.rotate_left(64));
+                match kind {
+                    0 => OriginScope::Router(RouterId::new(id)),
+                    1 => OriginScope::Network(NetworkId::new(id)),
+                    _ => OriginScope::OvnNetwork(NetworkId::new(id)),
+                }
+            };
             let identity = Identity {
                 instance: InstanceId::new(uuid::Uuid::from_u128(id)),
                 project: project.parse().unwrap(),
                 address: address.map(|address| address.to_canonical()),
-                vouched_port: (vouch && address.is_some())
-                    .then(|| PortId::new(uuid::Uuid::from_u128(!id))),
+                vouched_port: vouch.then(|| PortId::new(uuid::Uuid::from_u128(!id))),
+                found_in: found_in.filter(|_| vouch).map(scope),
             };
             let mut fields = HeaderMap::new();
             encode_identity(&identity, &secret(), vouch, &mut fields);
@@ -240,10 +381,12 @@ mod tests {
         #[test]
         fn anything_at_all_is_answered(
             values in proptest::collection::vec(
-                (0_usize..7, proptest::collection::vec(any::<u8>(), 0..80)), 0..8)
+                (0_usize..8, proptest::collection::vec(any::<u8>(), 0..80)), 0..8)
         ) {
-            let names =
-                [INSTANCE_ID, INSTANCE_ID_SIGNATURE, TENANT_ID, FORWARDED_FOR, ADDRESS, PORT, SIGNATURE];
+            let names = [
+                INSTANCE_ID, INSTANCE_ID_SIGNATURE, TENANT_ID, FORWARDED_FOR, ADDRESS, PORT,
+                SIGNATURE, FOUND_IN,
+            ];
             let mut fields = HeaderMap::new();
             for (name, value) in values {
                 if let Ok(value) = HeaderValue::from_bytes(&value) {

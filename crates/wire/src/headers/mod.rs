@@ -48,6 +48,8 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-innkeeper-request-
 pub const ADDRESS: HeaderName = HeaderName::from_static("x-innkeeper-address");
 /// The port our agent found that address on. Between our own hops only.
 pub const PORT: HeaderName = HeaderName::from_static("x-innkeeper-port");
+/// Where our agent found that port by that address before. Between our own hops only.
+pub const FOUND_IN: HeaderName = HeaderName::from_static("x-innkeeper-found-in");
 /// Signs instance, project, address and port together. Between our own hops only.
 pub const SIGNATURE: HeaderName = HeaderName::from_static("x-innkeeper-signature");
 /// The reports of the hops behind, in an answer. Between our own hops only.
@@ -171,6 +173,8 @@ mod tests {
             "x-metadata-provider",
             "forwarded",
             "x-innkeeper-address",
+            "x-innkeeper-port",
+            "x-innkeeper-found-in",
             "x-innkeeper-signature",
             "x-innkeeper-request-id",
             "host",
