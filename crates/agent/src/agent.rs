@@ -79,6 +79,10 @@ impl<N: NextHop<Identity>> NextHop<Origin> for Agent<N> {
             later @ Now::Later(_) => later,
         }
     }
+
+    fn may_answer_now(&self) -> bool {
+        self.view.may_know() && self.next.may_answer_now()
+    }
 }
 
 impl<N: NextHop<Identity>> Agent<N> {

@@ -63,7 +63,9 @@ async fn who_is_known_and_only_reads_is_answered_at_once() {
             None
         }
     };
+    assert!(!world.agent.may_answer_now(), "the API never does");
     world.api.at_once.store(true, Ordering::SeqCst);
+    assert!(world.agent.may_answer_now());
     assert!(at_once(asking(Method::GET, "/")).is_none(), "nobody knows yet whose address it is");
     let waited_for = world.get(origin.clone()).await;
     let answer = at_once(asking(Method::GET, "/")).unwrap();

@@ -31,6 +31,11 @@ impl NetworkView {
         }
     }
 
+    /// Whether anything is ever certain without asking.
+    pub const fn may_know(&self) -> bool {
+        matches!(self, Self::Store(_))
+    }
+
     /// Whose port the origin's address is: one port of one machine, or nobody.
     pub async fn lookup(&self, origin: &Origin) -> Result<PortOwner, LookupError> {
         match self {

@@ -82,6 +82,10 @@ impl<N: NextHop<Origin>> Handler<Guest> for GuestHandler<N> {
         }
     }
 
+    fn may_handle_now(&self) -> bool {
+        self.next.may_answer_now()
+    }
+
     fn refuse(&self, guest: &Guest, reason: Reason) -> Response<Full<Bytes>> {
         refuse_visibly(&self.metrics, &guest.source, reason)
     }

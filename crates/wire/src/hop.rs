@@ -26,6 +26,11 @@ pub trait NextHop<Who>: Send + Sync + 'static {
     fn call_now(&self, request: GuestRequest<Who>) -> Now<Who> {
         Now::Later(request)
     }
+
+    /// Whether it ever answers at once: if not, it is not worth while to try.
+    fn may_answer_now(&self) -> bool {
+        false
+    }
 }
 
 /// What is said at once.
@@ -44,6 +49,10 @@ impl<Who: Send + 'static, T: NextHop<Who>> NextHop<Who> for Arc<T> {
 
     fn call_now(&self, request: GuestRequest<Who>) -> Now<Who> {
         T::call_now(self, request)
+    }
+
+    fn may_answer_now(&self) -> bool {
+        T::may_answer_now(self)
     }
 }
 

@@ -28,6 +28,10 @@ impl Handler<()> for Ready {
         unreachable!("nothing is waited for here")
     }
 
+    fn may_handle_now(&self) -> bool {
+        true
+    }
+
     fn handle_now(&self, (): &(), head: request::Parts) -> Option<Response<Full<Bytes>>> {
         self.0.fetch_add(1, Ordering::SeqCst);
         match head.uri.path() {
@@ -67,6 +71,32 @@ fn answer(mut client: TcpStream, server: TcpStream) -> String {
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
     answer
+}
+
+/// Never has an answer at once, and must not be asked for one.
+struct Never;
+
+impl Handler<()> for Never {
+    async fn handle(&self, (): &(), _: request::Parts, _: Bytes) -> Response<Full<Bytes>> {
+        unreachable!("nothing is waited for here")
+    }
+
+    fn handle_now(&self, (): &(), _: request::Parts) -> Option<Response<Full<Bytes>>> {
+        panic!("it was asked");
+    }
+}
+
+#[test]
+fn who_never_answers_at_once_is_not_asked_and_nothing_of_the_request_is_lost() {
+    let (mut client, server) = connected();
+    client.write_all(ONLY).unwrap();
+    while server.peek(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+        thread::yield_now();
+    }
+    match answer_at_once(&server, &(), &Never) {
+        AtOnce::NotYet(read) => assert_eq!(read, ONLY),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

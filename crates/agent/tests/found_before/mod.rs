@@ -144,6 +144,8 @@ async fn whatever_is_not_a_mere_read_is_looked_up() {
         assert_eq!(apart.lookups(), number + 2, "{what}");
     }
     assert!(apart.told().iter().all(Option::is_none));
+    apart.world.api.at_once.store(true, Ordering::SeqCst);
+    assert!(!apart.agent.may_answer_now(), "another process is asked");
 }
 
 #[tokio::test]

@@ -82,6 +82,10 @@ impl NextHop<Identity> for ScriptedApi {
         response.reported(Hop::Api, Duration::from_micros(1))
     }
 
+    fn may_answer_now(&self) -> bool {
+        self.at_once.load(Ordering::SeqCst)
+    }
+
     fn call_now(&self, request: GuestRequest<Identity>) -> Now<Identity> {
         if !self.at_once.load(Ordering::SeqCst) {
             return Now::Later(request);

@@ -43,6 +43,9 @@ pub fn answer_at_once<P, H: Handler<P>>(stream: &TcpStream, peer: &P, handler: &
     let length = stream.read(&mut buffer).unwrap_or(0);
     let read = buffer.get(..length).unwrap_or_default();
     let not_yet = || AtOnce::NotYet(BytesMut::from(read));
+    if !handler.may_handle_now() {
+        return not_yet();
+    }
     let head = match look(read) {
         Seen::Plain(head @ Head { is_last: true, .. }, end) if end == length => head,
         _ => return not_yet(),

@@ -39,6 +39,11 @@ pub trait Handler<Peer>: Send + Sync + 'static {
         None
     }
 
+    /// Whether anything is ever handled at once.
+    fn may_handle_now(&self) -> bool {
+        false
+    }
+
     /// A refusal of the server itself (400, 413, 408, 500 …), in this service's form. Asked for
     /// once per refused request: the place to count and log them.
     fn refuse(&self, _peer: &Peer, reason: Reason) -> Response<Full<Bytes>> {
