@@ -73,14 +73,14 @@ impl Forwarder {
             Err(reason) => return GuestResponse::refusal(reason, "The request is malformed.\n"),
         };
         let mut pause = RETRY_PAUSE_MIN;
-        let mut fallback = self.away();
+        let mut fallback = None;
         loop {
             let tried = timeout_at(deadline, self.attempt(&outgoing, may_repeat, deadline)).await;
             let at_once = match tried {
-                Err(_elapsed) => return fallback,
+                Err(_elapsed) => return fallback.unwrap_or_else(|| self.away()),
                 Ok(Verdict::Answered(answer)) => return answer,
                 Ok(Verdict::Again { else_answer, at_once }) => {
-                    fallback = else_answer;
+                    fallback = Some(else_answer);
                     at_once
                 }
             };
@@ -88,7 +88,7 @@ impl Forwarder {
                 // The last try comes just before the deadline, with time left to be answered.
                 let (now, last) = (Instant::now(), deadline - RETRY_PAUSE_MIN);
                 if now >= last {
-                    return fallback;
+                    return fallback.unwrap_or_else(|| self.away());
                 }
                 sleep_until((now + pause).min(last)).await;
                 pause = (pause * 2).min(RETRY_PAUSE_MAX);

@@ -45,9 +45,16 @@ pub(super) struct Kept(Arc<Mutex<Idle>>);
 
 #[derive(Default)]
 struct Idle {
-    streams: Vec<(Stream, Instant)>,
+    lines: Vec<(Line, Instant)>,
     /// Whether a task looks after them.
     is_looked_after: bool,
+}
+
+/// A connection, with room for what comes on it: what an answer took of that is free again once the
+/// answer was passed on, so that mostly none is asked of the allocator.
+struct Line {
+    stream: Stream,
+    room: BytesMut,
 }
 
 /// Why there is no answer.
@@ -62,17 +69,18 @@ pub(super) enum Failure {
 pub(super) async fn exchange(upstream: &Upstream, outgoing: &Outgoing) -> Result<Answer, Failure> {
     let kept = upstream.kept.take();
     let reused = kept.is_some();
-    let mut stream = match kept {
-        Some(stream) => stream,
+    let mut line = match kept {
+        Some(line) => line,
         None => {
             let opened = upstream.open().await;
-            opened.map_err(|error| Failure::Try(TryError::NotSent(error.to_string())))?
+            let opened = opened.map_err(|error| Failure::Try(TryError::NotSent(error.to_string())));
+            Line { stream: opened?, room: BytesMut::new() }
         }
     };
-    match converse(&mut stream, upstream, outgoing).await {
+    match converse(&mut line, upstream, outgoing).await {
         Ok((answer, may_go_on)) => {
             if may_go_on {
-                upstream.kept.keep(stream);
+                upstream.kept.keep(line);
             }
             Ok(answer)
         }
@@ -99,27 +107,31 @@ impl From<io::Error> for Broken {
 
 /// One request and its answer; says whether the connection may be used again.
 async fn converse(
-    stream: &mut Stream,
+    Line { stream, room: read }: &mut Line,
     upstream: &Upstream,
     outgoing: &Outgoing,
 ) -> Result<(Answer, bool), Broken> {
     stream.write_all(&encode(upstream, outgoing)).await?;
     stream.flush().await?;
-    let mut read = BytesMut::with_capacity(READ_BYTES);
-    let head = loop {
-        fill(stream, &mut read).await?;
-        if let Some((head, length)) = understand(&read, &outgoing.method)? {
-            read.advance(length);
-            break head;
+    let (head, head_length) = loop {
+        fill(stream, read).await?;
+        if let Some(understood) = understand(read, &outgoing.method)? {
+            break understood;
         }
     };
+    read.advance(head_length);
     let Head { status, fields, length, may_go_on } = head;
     while read.len() < length {
-        fill(stream, &mut read).await?;
+        fill(stream, read).await?;
     }
     let body = read.split_to(length).freeze();
     // More than was asked for is nothing that a next request could be answered with.
-    Ok((Answer { status, fields, body }, may_go_on && read.is_empty()))
+    let may_go_on = may_go_on && read.is_empty();
+    if head_length + length > READ_BYTES {
+        // Nobody waits with the room of a large answer for a next one.
+        *read = BytesMut::new();
+    }
+    Ok((Answer { status, fields, body }, may_go_on))
 }
 
 async fn fill(stream: &mut Stream, read: &mut BytesMut) -> Result<(), Broken> {
@@ -195,20 +207,20 @@ fn head(parsed: &httparse::Response<'_, '_>, method: &Method) -> Option<Head> {
 }
 
 impl Kept {
-    fn take(&self) -> Option<Stream> {
+    fn take(&self) -> Option<Line> {
         let mut idle = lock(&self.0);
-        while let Some((mut stream, since)) = idle.streams.pop() {
-            if may_be_used(&mut stream, since) {
-                return Some(stream);
+        while let Some((mut line, since)) = idle.lines.pop() {
+            if may_be_used(&mut line, since) {
+                return Some(line);
             }
         }
         None
     }
 
-    fn keep(&self, stream: Stream) {
+    fn keep(&self, line: Line) {
         let mut idle = lock(&self.0);
-        if idle.streams.len() < IDLE_CONNECTIONS_MAX {
-            idle.streams.push((stream, Instant::now()));
+        if idle.lines.len() < IDLE_CONNECTIONS_MAX {
+            idle.lines.push((line, Instant::now()));
         }
         if !idle.is_looked_after {
             idle.is_looked_after = true;
@@ -217,7 +229,7 @@ impl Kept {
     }
 
     fn clear(&self) {
-        lock(&self.0).streams.clear();
+        lock(&self.0).lines.clear();
     }
 }
 
@@ -227,8 +239,8 @@ async fn look_after(idle: Weak<Mutex<Idle>>) {
         sleep(LOOK_PAUSE).await;
         let Some(idle) = idle.upgrade() else { return };
         let mut idle = lock(&idle);
-        idle.streams.retain_mut(|(stream, since)| may_be_used(stream, *since));
-        if idle.streams.is_empty() {
+        idle.lines.retain_mut(|(line, since)| may_be_used(line, *since));
+        if idle.lines.is_empty() {
             idle.is_looked_after = false;
             return;
         }
@@ -237,15 +249,15 @@ async fn look_after(idle: Weak<Mutex<Idle>>) {
 
 /// Whether nothing has come on the connection, its end above all: what came before a request is no
 /// answer to it.
-fn may_be_used(stream: &mut Stream, since: Instant) -> bool {
+fn may_be_used(line: &mut Line, since: Instant) -> bool {
     let mut byte = [0; 1];
-    let looked = unconstrained(stream.read(&mut byte)).now_or_never();
+    let looked = unconstrained(line.stream.read(&mut byte)).now_or_never();
     looked.is_none() && since.elapsed() < IDLE_TIMEOUT
 }
 
 impl fmt::Debug for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kept").field("idle", &lock(&self.0).streams.len()).finish()
+        f.debug_struct("Kept").field("idle", &lock(&self.0).lines.len()).finish()
     }
 }
 

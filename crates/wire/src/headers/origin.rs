@@ -6,15 +6,13 @@ use http::{HeaderMap, HeaderValue};
 use innkeeper_model::{Origin, OriginScope};
 
 use super::{
-    FORWARDED_FOR, NEUTRON_NETWORK_ID, NEUTRON_ROUTER_ID, OVN_NETWORK_ID, id_value, single,
+    FORWARDED_FOR, NEUTRON_NETWORK_ID, NEUTRON_ROUTER_ID, OVN_NETWORK_ID, id_value, remove, single,
 };
 use crate::Reason;
 
 /// Writes the origin as Neutron's proxies do.
 pub fn encode_origin(origin: &Origin, fields: &mut HeaderMap) {
-    for name in [NEUTRON_NETWORK_ID, NEUTRON_ROUTER_ID, OVN_NETWORK_ID] {
-        fields.remove(name);
-    }
+    remove(fields, &[NEUTRON_NETWORK_ID, NEUTRON_ROUTER_ID, OVN_NETWORK_ID]);
     match origin.scope {
         OriginScope::Router(id) => fields.insert(NEUTRON_ROUTER_ID, id_value(&id)),
         OriginScope::Network(id) => fields.insert(NEUTRON_NETWORK_ID, id_value(&id)),
