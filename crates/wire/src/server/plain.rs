@@ -2,8 +2,9 @@
 //!
 //! Of HTTP/1.1 a guest's client needs very little: GET or HEAD of a path, no body, one answer. That
 //! much is read here with the same parser and to the same rules that hyper has, and answered to the
-//! byte as hyper answers (a property test compares the two). With the first request that is anything
-//! else the connection goes to hyper, with what has been read, and stays there.
+//! byte as hyper answers (a property test and a fuzz target compare the two), but that a head which
+//! comes in pieces is refused as soon as it is none. With the first request that is anything else
+//! the connection goes to hyper, with what has been read, and stays there.
 //!
 //! What it buys is in docs/benchmarks/profile.md.
 
