@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     profiles: Option<PathBuf>,
 }
 
-/// The processes of whose instructions count, each with those that run beside it.
+/// The processes whose instructions are counted, each with those that run beside it.
 const COUNTED: [(&str, &[&str]); 4] = [
     ("serve", &[]),
     ("proxy", &["api", "agent", "host"]),
@@ -107,8 +107,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Fails if a request takes more than it did.
 fn compare(now: &Counts, recorded: &Counts) -> anyhow::Result<()> {
-    for (role, then) in &recorded.processes {
-        let Some(now) = now.processes.get(role) else { continue };
+    for (role, now) in &now.processes {
+        let then = recorded.processes.get(role);
+        let then = then.with_context(|| format!("of {role} nothing is recorded: --record it"))?;
         for (mode, now, then) in [
             (Connections::Kept, now.keep_alive, then.keep_alive),
             (Connections::PerRequest, now.connection_per_request, then.connection_per_request),
@@ -165,8 +166,8 @@ impl Counted<'_> {
         let log = world.directory().join("counted.log");
         let start = || program.start([self.role], &log).context("start valgrind; is it installed?");
         let mut counted = start()?;
-        let beside: Result<Vec<Process>, _> =
-            self.beside.iter().map(|role| world.start(role)).collect();
+        let beside = self.beside.iter().map(|role| world.start(role));
+        let beside = beside.collect::<Result<Vec<Process>, _>>()?;
         let started = Instant::now();
         while !self.stage.guest().get(PATH).is_ok_and(|reply| reply.status == 200) {
             ensure!(counted.is_running(), "it ended under valgrind: {}", counted.log());
@@ -176,7 +177,7 @@ impl Counted<'_> {
         let samples = ask_times(self.stage.guest(), keep, requests)?;
         ensure!(samples.errors() == 0, "requests failed: {:?}", samples.failures());
         counted.terminate(PATIENCE)?;
-        for mut process in beside? {
+        for mut process in beside {
             process.terminate(PATIENCE)?;
         }
         let text = fs::read_to_string(&written).context("read what callgrind counted")?;

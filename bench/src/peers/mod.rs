@@ -129,6 +129,12 @@ impl Extent {
         all.filter(move |(_, it)| have_something_to_do && it.name().contains(&self.only))
     }
 
+    /// OpenStack's cachings, with their places behind those.
+    fn cachings(&self) -> impl Iterator<Item = (usize, Caching)> {
+        let all = (Contender::ALL.len()..).zip(Caching::ALL);
+        all.filter(|(_, it)| it.name().contains(&self.only))
+    }
+
     fn of_openstack(&self) -> Duration {
         Duration::from_secs_f64(self.seconds.max(self.openstack_seconds))
     }
@@ -163,8 +169,13 @@ impl Extent {
 /// Measures, prints, and writes.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let extent = Extent::of(arguments);
+    let openstack = arguments.openstack && extent.cachings().next().is_some();
+    ensure!(
+        openstack || extent.contenders().next().is_some(),
+        "nothing to measure: is there anybody with the name that --only gives, and anything to do?"
+    );
     // Before the lab, from where no archive can be reached.
-    let tree = match arguments.openstack {
+    let tree = match openstack {
         true => Some(openstack::Tree::make(&beside_binaries("openstack")?)?),
         false => None,
     };
@@ -174,8 +185,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let innkeeper = crate::innkeeper(arguments.innkeeper.as_deref())?;
     let machine = machine(&innkeeper, Some(&nginx::version()?))?;
     let mut report = Report::new(machine, extent.described(tree.is_some()));
-    let has_any = extent.contenders().next().is_some() || tree.is_some();
-    ensure!(has_any, "nothing to measure: with --only, nobody has such a name");
     let outcome = measure(&extent, &innkeeper, tree, &mut report);
     // What was measured before something went wrong may have taken an hour.
     println!("\n{}", report.markdown());
@@ -225,7 +234,7 @@ fn measure_openstack(
 ) -> anyhow::Result<()> {
     let duration = extent.of_openstack();
     let mut backing: Option<Backing> = None;
-    for (place, caching) in (Contender::ALL.len()..).zip(Caching::ALL) {
+    for (place, caching) in extent.cachings() {
         let who = Who { place, name: caching.name().to_owned() };
         eprintln!("{}", who.name);
         if caching == Caching::StubbedRpc

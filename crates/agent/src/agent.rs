@@ -159,16 +159,20 @@ impl<N: NextHop<Identity>> Agent<N> {
                 before.forget(origin);
                 None
             }
-            // Whoever answered does not know what was asked: it is not told so again soon.
             Reason::BadSignature => {
                 before.pause();
                 None
             }
-            _ if response.reports.is_empty() && !response.status.is_server_error() => {
+            _ if !response.reports.is_empty() || response.status.is_server_error() => {
+                Some(response)
+            }
+            // Somebody on the way refused what this guest sent, which any guest can bring about.
+            Reason::BadRequest => None,
+            // Whoever answered does not know what was asked: it is not asked so again soon.
+            _ => {
                 before.pause();
                 None
             }
-            _ => Some(response),
         }
     }
 

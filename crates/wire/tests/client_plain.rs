@@ -220,3 +220,34 @@ async fn a_hop_that_stops_does_not_wait_for_what_is_kept() {
     assert!(server.stop().await, "connections were cut");
     assert!(begun.elapsed() < LINGER, "it took {:?}", begun.elapsed());
 }
+
+/// An answer of ours whose body is `length` times the letter.
+fn ours(letter: char, length: usize) -> String {
+    let body = letter.to_string().repeat(length);
+    OURS.replace("content-length: 4", &format!("content-length: {length}")).replace("ours", &body)
+}
+
+#[tokio::test]
+async fn what_one_answer_was_read_into_never_shows_in_another() {
+    // Longer and shorter than what is read at once, one after the other.
+    let lengths = [10, 4000, 5, 60_000, 10, 1, 3900, 3900, 0, 20_000, 4096, 7];
+    let answers: Vec<String> =
+        ('a'..).zip(lengths).map(|(letter, length)| ours(letter, length)).collect();
+    let script: Vec<&str> = answers.iter().map(String::as_str).collect();
+    let (address, asked) = scripted(&[&[OURS], &script]).await;
+    let client = client(address);
+    assert_ours(&[get(&client).await]);
+    let mut held = Vec::new();
+    for (number, (letter, length)) in ('a'..).zip(lengths).enumerate() {
+        let answer = get(&client).await;
+        assert_eq!(answer.body, letter.to_string().repeat(length), "answer {number}");
+        // Every third one is still being sent on while the next ones come.
+        if number % 3 == 0 {
+            held.push((letter, length, answer));
+        }
+    }
+    for (letter, length, answer) in held {
+        assert_eq!(answer.body, letter.to_string().repeat(length), "held");
+    }
+    assert_eq!(asked.lock().unwrap()[1..], [1; 12], "on one connection");
+}

@@ -7,7 +7,7 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use innkeeper_lab::relaunch;
 
 use super::Scale;
@@ -39,7 +39,8 @@ impl Lab {
         let orders = child.stdin.take();
         let figures = BufReader::new(child.stdout.take().context("a lab has an output")?);
         let mut lab = Self { child, orders, figures };
-        lab.line().with_context(|| format!("make {instances} instances"))?;
+        let line = lab.line().with_context(|| format!("make {instances} instances"))?;
+        ensure!(line.trim_end() == READY, "a lab said {line:?}, not {READY:?}");
         Ok(lab)
     }
 
@@ -52,7 +53,7 @@ impl Lab {
     fn line(&mut self) -> anyhow::Result<String> {
         let mut line = String::new();
         self.figures.read_line(&mut line).context("listen to a lab")?;
-        anyhow::ensure!(!line.is_empty(), "the lab ended; what it says of it is above");
+        ensure!(!line.is_empty(), "the lab ended; what it says of it is above");
         Ok(line)
     }
 }

@@ -131,10 +131,10 @@ async fn whatever_is_not_a_mere_read_is_looked_up() {
         asking(Method::POST, "/openstack/latest/password"),
         asking(Method::GET, "/openstack/latest/password"),
         asking(Method::PUT, "/latest/api/token"),
-        asking(Method::HEAD, "/"),
+        asking(Method::HEAD, "/openstack"),
     ];
     for name in [EC2_TOKEN, EC2_TOKEN_TTL] {
-        let mut showing = asking(Method::GET, "/");
+        let mut showing = asking(Method::GET, "/openstack");
         showing.headers = Arc::new(HeaderMap::from_iter([(name, "60".parse().unwrap())]));
         requests.push(showing);
     }
@@ -195,6 +195,24 @@ async fn whoever_does_not_know_what_was_asked_is_not_asked_so_again_soon() {
         }
         assert_eq!(apart.told(), [None, Some(origin.scope), None, None, None], "{reason:?}");
     }
+}
+
+/// A guest can have its own request refused on the way; that must not slow down the others.
+#[tokio::test]
+async fn a_request_that_somebody_on_the_way_refuses_stops_nobody_else() {
+    let apart = Apart::new().await;
+    apart.world.machine("web", "10.0.0.9").await;
+    apart.world.machine("other", "10.0.0.10").await;
+    let (origin, other) = (apart.world.on_router("10.0.0.9"), apart.world.on_router("10.0.0.10"));
+    apart.get(&origin).await;
+    apart.get(&other).await;
+    let api = &apart.world.api;
+    api.says_nothing_of_itself.store(true, Ordering::SeqCst);
+    api.refuses_who_was_found_before(Reason::BadRequest);
+    apart.get(&origin).await;
+    api.refuses_nobody();
+    apart.get(&other).await;
+    assert_eq!(apart.told()[2..], [Some(origin.scope), None, Some(other.scope)]);
 }
 
 #[tokio::test]

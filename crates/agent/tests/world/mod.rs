@@ -53,6 +53,11 @@ impl ScriptedApi {
     pub(crate) fn refuses_who_was_found_before(&self, reason: Reason) {
         *self.refuses_before.lock().unwrap() = Some(reason);
     }
+
+    /// From now on.
+    pub(crate) fn refuses_nobody(&self) {
+        *self.refuses_before.lock().unwrap() = None;
+    }
 }
 
 impl NextHop<Identity> for ScriptedApi {
