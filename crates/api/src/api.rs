@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use http::Method;
-use innkeeper_documents::{Entry, GuestTree};
+use innkeeper_documents::{CivilDate, Entry, GuestTree, Rendered, Settings};
 use innkeeper_model::{GuestRecord, Identity, OriginScope};
 use innkeeper_store::{CACHE_BYTES_DEFAULT, KeptRecord, Store};
 use innkeeper_vendor_data::{Answers, CurrentSettings};
@@ -79,12 +79,15 @@ impl Api {
     /// What `request` is answered, not counted yet.
     pub(crate) async fn answer(&self, request: &GuestRequest<Asker>) -> GuestResponse {
         let deadline = request.deadline.min(Instant::now() + API_HOLD);
-        let answered = match self.record_of(&request.who, deadline).await {
+        let record = self.record_of(&request.who, deadline).await;
+        // Who was found before may be somebody else by now.
+        let is_sure = request.who.found_in.is_none() || record.is_ok();
+        let answered = match record {
             Ok(record) => self.document(request, &record, deadline).await,
             Err(reason) => Err(reason.into()),
         };
         let mut response = answered.unwrap_or_else(|refusal| refusal.answer(&request.headers));
-        response.instance = Some(request.who.instance);
+        response.instance = Some(request.who.instance).filter(|_| is_sure);
         response
     }
 
@@ -129,8 +132,8 @@ impl Api {
         found.ok().filter(|owner| who.is(owner)).map(|_| ()).ok_or(Reason::StaleAddress)
     }
 
-    /// What `request` is answered if the store need not be read nor anything rendered. Only what is
-    /// served is said so: everything else is found out again, by the long way.
+    /// What `request` is answered if the store need not be read nor anybody asked. Only what is served
+    /// is said so: everything else is found out again, by the long way.
     pub(crate) fn answer_now(&self, request: &GuestRequest<Asker>) -> Option<GuestResponse> {
         if !self.is_known_to_be_found(&request.who) {
             return None;
@@ -138,11 +141,34 @@ impl Api {
         let record = self.store.kept_record(request.who.instance)?;
         may_read(&request.who, &record).ok()?;
         let (settings, today) = (self.settings.now(), self.sources.today());
-        let question = Question::of(request, &record, &settings, today)?;
-        let kept = self.kept.find(&question)?;
-        let mut response = answer::rendered(&kept, &self.sources);
+        let document = self.document_at_hand(request, &record, &settings, today)?;
+        let mut response = answer::rendered(&document, &self.sources);
         response.instance = Some(request.who.instance);
         Some(response)
+    }
+
+    /// The document that `request` reads, if nobody has to be asked for it: kept, or rendered.
+    fn document_at_hand(
+        &self,
+        request: &GuestRequest<Asker>,
+        record: &KeptRecord,
+        settings: &Arc<Settings>,
+        today: CivilDate,
+    ) -> Option<Rendered> {
+        let question = Question::of(request, record, settings, today)?;
+        if let Some(kept) = self.kept.find(&question) {
+            return Some(kept);
+        }
+        let path = percent_decode_str(request.target.path()).decode_utf8().ok()?;
+        let tree =
+            GuestTree::new(record, settings, today).asked_from(request.who.shown_address.as_ref());
+        let entry = tree.get(&path)?;
+        if matches!(&entry, Entry::File(file) if file.needs_dynamic_vendor_data()) {
+            return None;
+        }
+        let rendered = entry.rendered();
+        self.kept.keep(question, &rendered);
+        Some(rendered)
     }
 
     async fn document(
@@ -151,13 +177,9 @@ impl Api {
         record: &KeptRecord,
         deadline: Instant,
     ) -> Result<GuestResponse, Refusal> {
-        let settings = self.settings.now();
-        let today = self.sources.today();
-        let question = Question::of(request, record, &settings, today);
-        if let Some(question) = &question
-            && let Some(kept) = self.kept.find(question)
-        {
-            return Ok(answer::rendered(&kept, &self.sources));
+        let (settings, today) = (self.settings.now(), self.sources.today());
+        if let Some(document) = self.document_at_hand(request, record, &settings, today) {
+            return Ok(answer::rendered(&document, &self.sources));
         }
         let tree =
             GuestTree::new(record, &settings, today).asked_from(request.who.shown_address.as_ref());
@@ -166,11 +188,9 @@ impl Api {
         let path = path.ok().ok_or(Reason::NoSuchPath)?;
         let answers;
         let mut entry = tree.get(&path).ok_or(Reason::NoSuchPath)?;
-        let mut may_keep = true;
         if let Entry::File(file) = &entry
             && file.needs_dynamic_vendor_data()
         {
-            may_keep = false;
             answers = Box::pin(self.answers_about(record, deadline)).await?;
             let tree = tree.clone().with_dynamic_vendor_data(&answers);
             entry = tree.get(&path).ok_or(Reason::NoSuchPath)?;
@@ -186,13 +206,7 @@ impl Api {
             Box::pin(password::post(&self.store, record, &request.body, deadline)).await?;
             return Ok(answer::password_kept());
         }
-        let rendered = entry.rendered();
-        if let Some(question) = question
-            && may_keep
-        {
-            self.kept.keep(question, &rendered);
-        }
-        Ok(answer::rendered(&rendered, &self.sources))
+        Ok(answer::rendered(&entry.rendered(), &self.sources))
     }
 
     async fn answers_about(

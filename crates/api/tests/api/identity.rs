@@ -226,13 +226,15 @@ async fn who_was_found_before_must_still_be_found_there() {
         for at_once in [false, true] {
             let known = web.is_answered_at_once(who.clone(), Method::GET, INSTANCE_ID);
             assert_eq!(known, at_once, "{scope}");
-            assert_eq!(web.get(who.clone(), INSTANCE_ID).await.reason, Reason::Served, "{scope}");
+            let answer = web.get(who.clone(), INSTANCE_ID).await;
+            assert_eq!((answer.reason, answer.instance), (Reason::Served, Some(web.id)), "{scope}");
         }
     }
     let refused = async |who: Identity, what: &str| {
         let answer = web.get(who, INSTANCE_ID).await;
         assert_eq!(answer.reason, Reason::StaleAddress, "{what}");
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{what}");
+        assert_eq!(answer.instance, None, "{what}: nobody was answered");
     };
     let right = found_before(&web, by_router);
     let other = "00000000-0000-4000-8000-000000000002";
@@ -260,7 +262,7 @@ async fn who_was_found_before_must_still_be_found_there() {
 }
 
 #[tokio::test]
-async fn what_was_read_before_is_answered_at_once_to_whom_it_belongs() {
+async fn who_has_read_before_is_answered_at_once_with_what_belongs_to_it() {
     const META_DATA: &str = "/openstack/latest/meta_data.json";
     let web = Web::new().await;
     let own = web.identity(Some(web.address), true);
@@ -269,10 +271,20 @@ async fn what_was_read_before_is_answered_at_once_to_whom_it_belongs() {
     web.get(own.clone(), META_DATA).await;
     web.get(own.clone(), INSTANCE_ID).await;
     assert!(now(&own, Method::GET, META_DATA));
+    // What is read of the database is the same for all documents, in whatever spelling.
+    for target in [
+        "/openstack",
+        "/openstack/latest/network_data.json",
+        "/openstack/latest/../latest/meta_data.json",
+        "/openstack/latest/meta%5fdata.json",
+        "/latest/meta-data/hostname",
+        "/openstack/latest/password",
+    ] {
+        assert!(now(&own, Method::GET, target), "{target}");
+    }
     for (method, target) in [
         (Method::GET, "/openstack/latest/user_data"),
-        (Method::GET, "/openstack/latest/../latest/meta_data.json"),
-        (Method::GET, "/openstack/latest/meta%5fdata.json"),
+        (Method::GET, "/openstack/latest/%ff"),
         (Method::HEAD, META_DATA),
         (Method::POST, META_DATA),
         (Method::OPTIONS, META_DATA),
