@@ -78,8 +78,8 @@ pub fn decode_identity(fields: &HeaderMap, secret: &SharedSecret) -> Result<Iden
     let project: ProjectId = parsed(&tenant).ok_or(Reason::TenantMismatch)?;
     match (joined(fields, &ADDRESS), joined(fields, &PORT), joined(fields, &SIGNATURE)) {
         (None, None, None) => {
-            let address = joined(fields, &FORWARDED_FOR)
-                .and_then(|address| parse_forwarded_address(str::from_utf8(&address).ok()?));
+            let address = joined(fields, &FORWARDED_FOR);
+            let address = address.and_then(|address| parsed_address(&address));
             Ok(Identity { instance, project, address, vouched_port: None, found_in: None })
         }
         (Some(address), Some(port), Some(signature)) => {
