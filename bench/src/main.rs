@@ -81,7 +81,7 @@ enum What {
     /// ones.
     Instructions(instructions::Arguments),
     #[command(hide = true)]
-    RawLoop(peers::raw::Arguments),
+    RawHop(peers::raw::Arguments),
     #[command(hide = true)]
     ScaleOf(peers::scale::OneArguments),
 }
@@ -93,7 +93,7 @@ fn main() -> anyhow::Result<()> {
         What::Paths(arguments) => paths::run(arguments),
         What::Peers(arguments) => peers::run(&arguments),
         What::Instructions(arguments) => instructions::run(&arguments),
-        What::RawLoop(arguments) => peers::raw::run(&arguments),
+        What::RawHop(arguments) => peers::raw::run(&arguments),
         What::Scale(arguments) => peers::scale::run(&arguments),
         What::ScaleOf(arguments) => peers::scale::run_one(&arguments),
     }

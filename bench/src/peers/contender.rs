@@ -1,17 +1,17 @@
 //! Who answers the guests: ours, and its peers in the same namespace behind the same redirect.
 
-use std::{collections::BTreeMap, env, fs, time::Duration};
+use std::{collections::BTreeMap, fs, time::Duration};
 
 use anyhow::Context;
-use innkeeper_lab::{Process, Program, wait_until};
+use innkeeper_lab::{Process, wait_until};
 
 use super::{
     crawl::{INSTANCE_ID, META_DATA},
     nginx::{self, From},
-    stage::{Answer, END, Stage},
+    raw,
+    stage::{END, Stage},
     usage::{cpu_time, memory_kib},
 };
-use crate::load::Connections;
 
 /// Where the redirect leads: the port of Neutron's proxy.
 pub(super) const PORT: u16 = 9697;
@@ -29,11 +29,13 @@ pub(super) enum Contender {
     Nginx(From, bool),
     /// What the kernel takes when the program takes next to nothing.
     Raw,
+    /// The same of three processes, each of which asks the next one.
+    RawChain,
 }
 
 impl Contender {
     /// In the order of the report.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::OneProcess,
         Self::ThreeProcesses,
         Self::Nginx(From::Memory, true),
@@ -42,6 +44,7 @@ impl Contender {
         Self::Nginx(From::Files, true),
         Self::Nginx(From::Files, false),
         Self::Raw,
+        Self::RawChain,
     ];
 
     /// As the report calls it.
@@ -57,19 +60,17 @@ impl Contender {
             }
             Self::Nginx(From::Files, true) => "nginx, open_file_cache",
             Self::Nginx(From::Files, false) => "nginx, open_file_cache, access_log off",
-            Self::Raw => "kernel's limit: accept, read, write, close",
+            Self::Raw => "kernel's limit of one process",
+            Self::RawChain => {
+                "kernel's limit of three processes: a hop over a Unix socket, a hop over TCP"
+            }
         }
-    }
-
-    /// Whether it can answer that way.
-    pub(super) fn does(self, keep: Connections) -> bool {
-        self != Self::Raw || keep == Connections::PerRequest
     }
 
     /// Whether it has an answer to every request of a boot. nginx takes a file for a directory when
     /// the path ends in a slash.
     pub(super) fn does_boots(self) -> bool {
-        !matches!(self, Self::Nginx(From::Files, _) | Self::Raw)
+        !matches!(self, Self::Nginx(From::Files, _) | Self::Raw | Self::RawChain)
     }
 
     /// Starts it and waits until the guests are answered.
@@ -90,7 +91,8 @@ impl Contender {
                 .into())
             }
             Self::Nginx(from, log) => one("nginx", nginx::start(stage, from, log)?),
-            Self::Raw => one("loop", raw(stage)?),
+            Self::Raw => raw::start_one(stage),
+            Self::RawChain => raw::start_three(stage),
         };
         let running = Running { components: components?, beside: Vec::new() };
         wait_until(self.name(), PATIENCE, || {
@@ -164,28 +166,4 @@ fn forget_logs(stage: &Stage) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-fn raw(stage: &Stage) -> anyhow::Result<Process> {
-    let directory = stage.world.directory();
-    let port = PORT.to_string();
-    let this = env::current_exe()?;
-    let mut words = ["netns", "exec", &stage.namespace].map(str::to_owned).to_vec();
-    words.push(this.to_string_lossy().into_owned());
-    words.extend(["raw-loop", "--port", &port].map(str::to_owned));
-    for (number, path) in [META_DATA, INSTANCE_ID].iter().enumerate() {
-        let Answer { content_type, body } =
-            stage.answers.get(path).context("a boot asks for what is measured")?;
-        let mut answer = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
-             Connection: close\r\n\r\n",
-            body.len()
-        )
-        .into_bytes();
-        answer.extend_from_slice(body);
-        let file = directory.join(format!("raw-{number}"));
-        fs::write(&file, answer)?;
-        words.extend(["--answer".to_owned(), format!("{path}={}", file.display())]);
-    }
-    Ok(Program::new("ip").start(words, &directory.join("raw.log"))?)
 }

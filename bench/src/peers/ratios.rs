@@ -8,7 +8,7 @@ use super::{contender::Contender, openstack::Caching, report::RequestRow};
 /// Where a ratio is of: document, mode, connections.
 type Place = (&'static str, &'static str, usize);
 
-/// A table of ours beside the fastest nginx, the kernel's limit and OpenStack: requests per second
+/// A table of ours beside the fastest nginx, the kernel's limits and OpenStack: requests per second
 /// of ours for each of theirs.
 pub(super) fn table(rows: &[RequestRow]) -> String {
     let mut places: BTreeMap<Place, Vec<&RequestRow>> = BTreeMap::new();
@@ -59,7 +59,7 @@ impl Column {
     }
 }
 
-fn columns() -> [Column; 9] {
+fn columns() -> [Column; 10] {
     let one = |name, theirs, figure| Column { name, ours: Contender::OneProcess, theirs, figure };
     let nginx = |name: &str| name.starts_with("nginx");
     [
@@ -73,6 +73,12 @@ fn columns() -> [Column; 9] {
             figure: speed,
         },
         one("serve ÷ kernel's limit", |name| name == Contender::Raw.name(), speed),
+        Column {
+            name: "three processes ÷ kernel's limit of three",
+            ours: Contender::ThreeProcesses,
+            theirs: |name| name == Contender::RawChain.name(),
+            figure: speed,
+        },
         one("serve ÷ OpenStack as it ships", |name| name == Caching::AsShipped.name(), speed),
         one("its CPU ÷ OpenStack's as it ships", |name| name == Caching::AsShipped.name(), cpu),
         one("serve ÷ OpenStack at its best", |name| name == Caching::Best.name(), speed),
@@ -129,6 +135,20 @@ mod tests {
         assert!(table.contains("| serve ÷ nginx |"), "{table}");
         assert!(table.contains("| meta_data.json | keep-alive | 8 | 1.50 |"), "{table}");
         assert!(!table.contains("OpenStack"), "{table}");
+    }
+
+    #[test]
+    fn as_many_processes_are_beside_each_other() {
+        let rows = [
+            row(Contender::OneProcess, 300.0),
+            row(Contender::ThreeProcesses, 100.0),
+            row(Contender::Raw, 600.0),
+            row(Contender::RawChain, 400.0),
+        ];
+        let table = table(&rows);
+        let columns = "| serve ÷ kernel's limit | three processes ÷ kernel's limit of three |";
+        assert!(table.contains(columns), "{table}");
+        assert!(table.contains("| 8 | 0.50 | 0.25 |"), "{table}");
     }
 
     #[test]

@@ -226,7 +226,9 @@ databases are in memory.\n\nThe load generator is one thread on the same cores, 
 request on a connection when it has the answer to the one before: where it takes a whole processor \
 itself, as the last column says, the answering side could do more, and processor time says how they \
 compare. Innkeeper writes its lines as soon as a thread has nothing else to do, nginx gathers them for \
-a second, and not at all where `access_log` is off.\n\nOf OpenStack, Keystone is stubbed, and nothing else but where a row \
+a second, and not at all where `access_log` is off. The kernel's limits are of a program of one \
+thread that reads a request and writes what was prepared, and of three of them, a proxy, an agent and an \
+API, that pass bytes on; they do next to nothing else.\n\nOf OpenStack, Keystone is stubbed, and nothing else but where a row \
 says so; its haproxy's log goes nowhere; Nova runs four processes of one thread under uWSGI, since \
 uncached requests stall with Debian's 32 threads. It has one instance, so that there are no storms and \
 no first reads, and no row of 512 connections, with which requests take longer than guests wait. nginx \

@@ -18,10 +18,10 @@ pub(super) struct Bar {
 }
 
 /// Distinguishable by people who see colours differently (Okabe and Ito).
-const COLOURS: [&str; 12] = [
+const COLOURS: [&str; 13] = [
     "#0072b2", "#56b4e9", "#009e73", "#e69f00", "#d55e00", "#cc79a7", "#f0e442", "#555555",
     // Lighter and darker, for those that are farthest from the others.
-    "#999999", "#000000", "#8c510a", "#5e3c99",
+    "#999999", "#000000", "#8c510a", "#5e3c99", "#b2abd2",
 ];
 
 const WIDTH: f64 = 760.0;
@@ -153,6 +153,12 @@ fn number(count: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peers::{contender::Contender, openstack::Caching};
+
+    #[test]
+    fn no_two_lines_have_one_colour() {
+        assert!(Contender::ALL.len() + Caching::ALL.len() <= COLOURS.len());
+    }
 
     #[test]
     fn a_line_has_a_point_for_each_value() {

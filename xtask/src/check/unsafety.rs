@@ -18,6 +18,10 @@ const MODULES: &[(&str, &str)] = &[
         "crates/proxy/src/listener.rs",
         "epoll_ctl(2) by way of tokio, which cannot check that the descriptor stays open",
     ),
+    (
+        "bench/src/peers/raw/deferred.rs",
+        "setsockopt(2) with TCP_DEFER_ACCEPT: rustix has no safe wrapper of it",
+    ),
     ("crates/lab/src/tap.rs", "ioctl(2) with TUNSETIFF: rustix has no safe wrapper of it"),
 ];
 
