@@ -8,15 +8,11 @@ use innkeeper_wire::{
     headers::{self, EC2_TOKEN, EC2_TOKEN_TTL},
     limits::{AGENT_HOLD, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN, UNKNOWN_PORT_HOLD},
     metrics::HopMetrics,
+    target::is_root,
 };
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::{
-    SessionTokens,
-    away::Away,
-    holding::Holding,
-    methods::{Resource, is_root},
-};
+use crate::{SessionTokens, away::Away, holding::Holding, methods::Resource};
 
 /// What every guest is told who is not known, for whatever reason.
 const NOT_FOUND: &str = "Instance was not found.\n";

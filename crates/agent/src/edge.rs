@@ -6,7 +6,7 @@ use http_body_util::Full;
 use innkeeper_model::Identity;
 use innkeeper_wire::{
     GuestRequest, GuestResponse, Hop, NextHop, Reason, RequestId,
-    access_log::GuestLine,
+    access_log::{GuestLine, source_text},
     headers::{decode_origin, decode_request_id, guest_headers},
     limits::AGENT_HOLD,
     server::{Handler, refuse_visibly},
@@ -59,7 +59,7 @@ impl<N: NextHop<Identity>> Handler<UnixPeer> for AgentEdge<N> {
             (Err(reason), _) | (_, Err(reason)) => self.refusal(*reason),
         };
         let target = target.unwrap_or_else(|_| PathAndQuery::from_static("*"));
-        let source = origin.map_or_else(|_| "unknown".to_owned(), |origin| origin.to_string());
+        let source = origin.map_or_else(|_| "unknown".to_owned(), |origin| source_text(&origin));
         let line = GuestLine { request_id, method: &head.method, target: &target, source: &source };
         line.log(&response);
         response.into_http(named.is_some())

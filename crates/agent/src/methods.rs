@@ -17,19 +17,6 @@ pub(crate) enum Resource {
     Token,
 }
 
-/// Whether a target names the root, in whatever spelling.
-pub(crate) fn is_root(target: &PathAndQuery) -> bool {
-    let path = target.path();
-    // As nearly all are: with a name in it, and nothing that takes a name away.
-    if !path.contains('%')
-        && !path.contains("..")
-        && path.bytes().any(|byte| !b"/.".contains(&byte))
-    {
-        return false;
-    }
-    percent_decode_str(path).decode_utf8().is_ok_and(|path| path::is_root(&path))
-}
-
 impl Resource {
     /// What a target names, whatever its spelling.
     pub(crate) fn of(target: &PathAndQuery) -> Self {
@@ -89,18 +76,6 @@ mod tests {
             ("/openstack/%ff/password", Resource::Document),
         ] {
             assert_eq!(Resource::of(&target.parse().unwrap()), resource, "{target}");
-        }
-    }
-
-    #[test]
-    fn the_root_has_many_names() {
-        for root in
-            ["/", "//", "/.", "/./", "/..", "/x/..", "/a/b/../../", "/%2e", "/x/%2E.", "/?x"]
-        {
-            assert!(is_root(&root.parse().unwrap()), "{root}");
-        }
-        for other in ["/x", "/...", "/.x", "/x/../y", "/%2f..x", "/%ff/..", "/latest/", "/a..b"] {
-            assert!(!is_root(&other.parse().unwrap()), "{other}");
         }
     }
 

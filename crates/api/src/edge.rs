@@ -8,14 +8,13 @@ use http_body_util::Full;
 use innkeeper_documents::root_listing;
 use innkeeper_wire::{
     GuestRequest, GuestResponse, Reason, RequestId,
-    access_log::GuestLine,
+    access_log::{GuestLine, source_text},
     headers::{decode_request_id, guest_headers},
     limits::API_HOLD,
     server::{Handler, refuse_visibly},
     signature::SharedSecret,
-    target::path_of,
+    target::{is_root, path_of},
 };
-use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 
 use crate::{
@@ -95,7 +94,7 @@ impl Handler<SocketAddr> for ApiEdge {
         let id = named.unwrap_or_else(RequestId::random);
         let response = self.answer(*peer, &head, body, id).await;
         let target = &path_of(&head.uri).unwrap_or_else(|_| PathAndQuery::from_static("*"));
-        let source = &peer.to_string();
+        let source = &source_text(peer);
         GuestLine { request_id: id, method: &head.method, target, source }.log(&response);
         response.into_http(named.is_some())
     }
@@ -103,9 +102,4 @@ impl Handler<SocketAddr> for ApiEdge {
     fn refuse(&self, peer: &SocketAddr, reason: Reason) -> Response<Full<Bytes>> {
         refuse_visibly(self.api.metrics(), peer, reason)
     }
-}
-
-fn is_root(target: &PathAndQuery) -> bool {
-    let path = percent_decode_str(target.path()).decode_utf8();
-    path.is_ok_and(|path| innkeeper_model::path::is_root(&path))
 }

@@ -8,7 +8,7 @@ use http_body_util::Full;
 use innkeeper_model::Origin;
 use innkeeper_wire::{
     GuestRequest, GuestResponse, Hop, NextHop, Now, Reason, RequestId,
-    access_log::GuestLine,
+    access_log::{GuestLine, source_text},
     headers,
     limits::PROXY_HOLD,
     metrics::{HopMetrics, InFlight},
@@ -36,7 +36,7 @@ pub(crate) struct Guest {
 
 impl Guest {
     pub(crate) fn new(origin: Origin, place: Option<Place>) -> Self {
-        Self { source: origin.to_string(), origin, place }
+        Self { source: source_text(&origin), origin, place }
     }
 }
 

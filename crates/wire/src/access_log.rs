@@ -1,6 +1,9 @@
 //! The one line per guest request, written where HTTP enters a process.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    fmt::{Display, Write as _},
+};
 
 use http::{Method, uri::PathAndQuery};
 use uuid::Uuid;
@@ -11,6 +14,8 @@ use crate::{GuestResponse, HopReport, RequestId};
 const METHOD_CHARS_MAX: usize = 16;
 /// See [`METHOD_CHARS_MAX`].
 const PATH_CHARS_MAX: usize = 256;
+/// What a source mostly takes: a word, an id and an address.
+const SOURCE_CHARS: usize = 64;
 /// About what one hop takes in the line.
 const HOP_CHARS: usize = 16;
 
@@ -48,6 +53,14 @@ impl GuestLine<'_> {
             hops = %hops(&response.reports),
         );
     }
+}
+
+/// The text of whoever or whatever a request came from.
+pub fn source_text(source: &impl Display) -> String {
+    // At once: it would else grow piece by piece.
+    let mut text = String::with_capacity(SOURCE_CHARS);
+    write!(text, "{source}").expect("writing to a string cannot fail");
+    text
 }
 
 /// `api=412us agent=630us`.

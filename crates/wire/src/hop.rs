@@ -112,10 +112,13 @@ pub struct GuestResponse {
     pub reports: Vec<HopReport>,
 }
 
+/// Room for the headers of an answer, and those that hops of ours add.
+const HEADERS: usize = 6;
+
 impl GuestResponse {
     /// An answer without hops behind it.
     pub fn new(status: StatusCode, content_type: HeaderValue, body: Bytes, reason: Reason) -> Self {
-        let mut headers = HeaderMap::with_capacity(1);
+        let mut headers = HeaderMap::with_capacity(HEADERS);
         headers.insert(header::CONTENT_TYPE, content_type);
         Self { status, headers, body, reason, instance: None, reports: Vec::new() }
     }

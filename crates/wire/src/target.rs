@@ -1,6 +1,8 @@
 //! Request targets: whatever a guest writes there, it stays a path on our own upstream.
 
 use http::{Uri, uri::PathAndQuery};
+use innkeeper_model::path;
+use percent_encoding::percent_decode_str;
 
 use crate::Reason;
 
@@ -18,6 +20,19 @@ pub fn path_of(uri: &Uri) -> Result<PathAndQuery, Reason> {
         }
         _ => Err(Reason::BadRequest),
     }
+}
+
+/// Whether a target names the root, in whatever spelling.
+pub fn is_root(target: &PathAndQuery) -> bool {
+    let path = target.path();
+    // As nearly all are: with a name in it, and nothing that takes a name away.
+    if !path.contains('%')
+        && !path.contains("..")
+        && path.bytes().any(|byte| !b"/.".contains(&byte))
+    {
+        return false;
+    }
+    percent_decode_str(path).decode_utf8().is_ok_and(|path| path::is_root(&path))
 }
 
 #[cfg(test)]
@@ -40,6 +55,18 @@ mod tests {
         ] {
             let found = path_of(&target.parse().unwrap());
             assert_eq!(found.ok().as_ref().map(PathAndQuery::as_str), path, "{target}");
+        }
+    }
+
+    #[test]
+    fn the_root_has_many_names() {
+        for root in
+            ["/", "//", "/.", "/./", "/..", "/x/..", "/a/b/../../", "/%2e", "/x/%2E.", "/?x"]
+        {
+            assert!(is_root(&root.parse().unwrap()), "{root}");
+        }
+        for other in ["/x", "/...", "/.x", "/x/../y", "/%2f..x", "/%ff/..", "/latest/", "/a..b"] {
+            assert!(!is_root(&other.parse().unwrap()), "{other}");
         }
     }
 

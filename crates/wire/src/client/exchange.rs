@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1::SendRequest;
 
 use super::{plain, upstream::Upstream};
-use crate::limits::RESPONSE_BODY_BYTES_MAX;
+use crate::{headers::AnswerHeaders, limits::RESPONSE_BODY_BYTES_MAX};
 
 /// A request ready to be sent, once or again.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) struct Outgoing {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    pub(super) fields: HeaderMap,
+    pub(super) headers: AnswerHeaders,
     pub(super) body: Bytes,
 }
 
@@ -110,8 +110,14 @@ async fn converse(
             TryError::Broken(chain(&*error))
         }
     })?;
-    let answer = Answer { status: head.status, fields: head.headers, body: body.to_bytes() };
-    Ok((answer, sender))
+    let mut headers = AnswerHeaders::of(&head.headers)
+        .ok_or_else(|| TryError::Nonsense("one of its headers is none".to_owned()))?;
+    if outgoing.method == Method::HEAD
+        && let Some(length) = head.headers.get(header::CONTENT_LENGTH)
+    {
+        headers.for_guest.insert(header::CONTENT_LENGTH, length.clone());
+    }
+    Ok((Answer { status: head.status, headers, body: body.to_bytes() }, sender))
 }
 
 /// An error with all its causes: hyper's own messages leave them out.

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, Method, StatusCode, Uri, header};
+use http::{HeaderMap, StatusCode, Uri};
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep_until, timeout_at},
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     GuestRequest, GuestResponse, Reason,
-    headers::{self, answer_headers, decode_hops, decode_instance, decode_reason},
+    headers::{self, AnswerHeaders},
     limits::{RETRY_PAUSE_MAX, RETRY_PAUSE_MIN, TRY_TIMEOUT, UPSTREAM_REQUESTS_MAX},
     target::path_of,
 };
@@ -43,6 +43,8 @@ pub(super) struct Forwarder {
 /// What one try leads to.
 enum Verdict {
     Answered(GuestResponse),
+    /// There was no turn before the deadline.
+    TooLate,
     /// Ask again; if there is no time left, answer this.
     Again {
         else_answer: GuestResponse,
@@ -75,11 +77,10 @@ impl Forwarder {
         let mut pause = RETRY_PAUSE_MIN;
         let mut fallback = None;
         loop {
-            let tried = timeout_at(deadline, self.attempt(&outgoing, may_repeat, deadline)).await;
-            let at_once = match tried {
-                Err(_elapsed) => return fallback.unwrap_or_else(|| self.away()),
-                Ok(Verdict::Answered(answer)) => return answer,
-                Ok(Verdict::Again { else_answer, at_once }) => {
+            let at_once = match self.attempt(&outgoing, may_repeat, deadline).await {
+                Verdict::TooLate => return fallback.unwrap_or_else(|| self.away()),
+                Verdict::Answered(answer) => return answer,
+                Verdict::Again { else_answer, at_once } => {
                     fallback = Some(else_answer);
                     at_once
                 }
@@ -102,8 +103,9 @@ impl Forwarder {
         let Some(upstream) = self.upstreams.get(index % self.upstreams.len().max(1)) else {
             return Verdict::Answered(self.away());
         };
-        // Never closed, so this only ever waits.
-        let _exchange = self.exchanges.acquire().await;
+        let Ok(_exchange) = timeout_at(deadline, self.exchanges.acquire()).await else {
+            return Verdict::TooLate;
+        };
         // With somebody else to ask, silence is not waited out.
         let until = if may_repeat && self.upstreams.len() > 1 {
             deadline.min(Instant::now() + TRY_TIMEOUT)
@@ -112,7 +114,7 @@ impl Forwarder {
         };
         let tried = timeout_at(until, exchange(upstream, outgoing, may_repeat)).await;
         let error = match tried {
-            Ok(Ok(answer)) => return self.judge(upstream, index, outgoing, may_repeat, answer),
+            Ok(Ok(answer)) => return self.judge(upstream, index, may_repeat, answer),
             Ok(Err(error)) => error,
             Err(_elapsed) => TryError::Broken("it did not answer in time".to_owned()),
         };
@@ -133,7 +135,6 @@ impl Forwarder {
         &self,
         upstream: &Upstream,
         index: usize,
-        outgoing: &Outgoing,
         may_repeat: bool,
         answer: Answer,
     ) -> Verdict {
@@ -142,12 +143,12 @@ impl Forwarder {
                 "the next hop redirects; configure the address it redirects to");
             return Verdict::Answered(bad_upstream());
         }
-        let ours = decode_reason(&answer.fields);
+        let ours = answer.headers.reason;
         if upstream.is_ours.load(Ordering::Relaxed) != ours.is_some() {
             upstream.is_ours.store(ours.is_some(), Ordering::Relaxed);
         }
         let away = matches!(answer.status.as_u16(), 502..=504);
-        let response = self.response(outgoing, answer, ours);
+        let response = self.response(answer);
         // A hop of ours that answers so has itself held the request, unless it had no room for it.
         let again = away && may_repeat && ours.is_none_or(|reason| reason == Reason::Overloaded);
         if again {
@@ -160,22 +161,10 @@ impl Forwarder {
         Verdict::Answered(response)
     }
 
-    fn response(&self, outgoing: &Outgoing, answer: Answer, ours: Option<Reason>) -> GuestResponse {
-        let Answer { status, fields, body } = answer;
-        let mut passed = answer_headers(&fields);
-        if outgoing.method == Method::HEAD
-            && let Some(length) = fields.get(header::CONTENT_LENGTH)
-        {
-            passed.insert(header::CONTENT_LENGTH, length.clone());
-        }
-        GuestResponse {
-            status,
-            headers: passed,
-            body,
-            reason: ours.unwrap_or_else(|| self.reason_of(status)),
-            instance: decode_instance(&fields),
-            reports: decode_hops(&fields),
-        }
+    fn response(&self, Answer { status, headers, body }: Answer) -> GuestResponse {
+        let AnswerHeaders { for_guest, reason, instance, reports } = headers;
+        let reason = reason.unwrap_or_else(|| self.reason_of(status));
+        GuestResponse { status, headers: for_guest, body, reason, instance, reports }
     }
 
     /// The reason of an answer whose hop gives none.

@@ -13,7 +13,7 @@ use innkeeper_model::{Identity, Origin};
 
 use crate::{
     GuestRequest, GuestResponse, NextHop, Reason,
-    headers::{encode_identity, encode_origin, encode_request_id, guest_headers},
+    headers::{encode_identity, encode_origin, encode_request_id, guest_headers_and},
     signature::SharedSecret,
 };
 use forward::Forwarder;
@@ -23,6 +23,11 @@ pub use upstream::{Upstream, UpstreamError};
 /// What our agent calls itself.
 const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("innkeeper/", env!("CARGO_PKG_VERSION")));
+
+/// Room for the headers of a request to an agent or to Nova: nearly all have no more.
+const FIELDS: usize = 6;
+/// The same, of a request to an API of ours.
+const IDENTIFIED_FIELDS: usize = 12;
 
 /// The agent as a next hop of the proxy, over its Unix socket.
 #[derive(Debug)]
@@ -39,7 +44,7 @@ impl AgentClient {
 
 impl NextHop<Origin> for AgentClient {
     async fn call(&self, request: GuestRequest<Origin>) -> GuestResponse {
-        let mut fields = guest_headers(&request.headers);
+        let mut fields = guest_headers_and(&request.headers, FIELDS);
         encode_origin(&request.who, &mut fields);
         encode_request_id(request.request_id, &mut fields);
         self.forwarder.forward(request, fields).await
@@ -77,8 +82,11 @@ impl NextHop<Identity> for ApiClient {
             // Nobody would look whether it is still found there.
             return GuestResponse::refusal(Reason::StaleAddress, "Ask for whose it is now.\n");
         }
-        let mut fields =
-            if ours { guest_headers(&request.headers) } else { HeaderMap::with_capacity(8) };
+        let mut fields = if ours {
+            guest_headers_and(&request.headers, IDENTIFIED_FIELDS)
+        } else {
+            HeaderMap::with_capacity(FIELDS)
+        };
         encode_identity(&request.who, &self.secret, ours, &mut fields);
         if ours {
             encode_request_id(request.request_id, &mut fields);

@@ -13,7 +13,7 @@ use std::{
 
 use bytes::{Buf as _, BytesMut};
 use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     task::unconstrained,
@@ -24,8 +24,11 @@ use super::{
     exchange::{Answer, Outgoing, TryError},
     upstream::{Stream, Upstream},
 };
-use crate::limits::{
-    IDLE_CONNECTIONS_MAX, IDLE_TIMEOUT, RESPONSE_BODY_BYTES_MAX, RESPONSE_HEAD_BYTES_MAX,
+use crate::{
+    headers::AnswerHeaders,
+    limits::{
+        IDLE_CONNECTIONS_MAX, IDLE_TIMEOUT, RESPONSE_BODY_BYTES_MAX, RESPONSE_HEAD_BYTES_MAX,
+    },
 };
 
 /// Bytes that are read at once: most answers whole.
@@ -120,7 +123,7 @@ async fn converse(
         }
     };
     read.advance(head_length);
-    let Head { status, fields, length, may_go_on } = head;
+    let Head { status, headers, length, may_go_on } = head;
     while read.len() < length {
         fill(stream, read).await?;
     }
@@ -131,7 +134,7 @@ async fn converse(
         // Nobody waits with the room of a large answer for a next one.
         *read = BytesMut::new();
     }
-    Ok((Answer { status, fields, body }, may_go_on))
+    Ok((Answer { status, headers, body }, may_go_on))
 }
 
 async fn fill(stream: &mut Stream, read: &mut BytesMut) -> Result<(), Broken> {
@@ -160,7 +163,7 @@ fn encode(upstream: &Upstream, outgoing: &Outgoing) -> Vec<u8> {
 
 struct Head {
     status: StatusCode,
-    fields: HeaderMap,
+    headers: AnswerHeaders,
     length: usize,
     may_go_on: bool,
 }
@@ -185,25 +188,33 @@ fn head(parsed: &httparse::Response<'_, '_>, method: &Method) -> Option<Head> {
     if parsed.version != Some(1) || status.is_informational() || has_none {
         return None;
     }
-    let mut fields = HeaderMap::with_capacity(parsed.headers.len());
+    let mut said_length = None;
+    let mut may_go_on = true;
     for field in &*parsed.headers {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
-        fields.append(name, HeaderValue::from_bytes(field.value).ok()?);
+        let is = |name: &HeaderName| field.name.eq_ignore_ascii_case(name.as_str());
+        if is(&header::CONTENT_LENGTH) {
+            if said_length.replace(field.value).is_some() {
+                return None;
+            }
+        } else if is(&header::CONNECTION) {
+            may_go_on &= field.value.eq_ignore_ascii_case(b"keep-alive");
+        } else if is(&header::TRANSFER_ENCODING) {
+            return None;
+        }
     }
-    if fields.contains_key(header::TRANSFER_ENCODING) {
-        return None;
-    }
+    let fields = parsed.headers.iter().map(|field| (field.name, field.value));
+    let mut headers = AnswerHeaders::read(fields)?;
     if *method == Method::HEAD {
+        if let Some(length) = said_length {
+            headers.for_guest.insert(header::CONTENT_LENGTH, HeaderValue::from_bytes(length).ok()?);
+        }
         // Some send a body after all, and later than the head.
-        return Some(Head { status, fields, length: 0, may_go_on: false });
+        return Some(Head { status, headers, length: 0, may_go_on: false });
     }
-    let mut lengths = fields.get_all(header::CONTENT_LENGTH).iter();
-    let length = lengths.next().filter(|_| lengths.next().is_none())?.to_str().ok()?;
+    let length = str::from_utf8(said_length?).ok()?;
     let digits = length.bytes().all(|byte| byte.is_ascii_digit());
     let length: usize = length.parse().ok().filter(|_| digits)?;
-    let mut said = fields.get_all(header::CONNECTION).iter();
-    let may_go_on = said.all(|said| said.as_bytes().eq_ignore_ascii_case(b"keep-alive"));
-    (length <= RESPONSE_BODY_BYTES_MAX).then_some(Head { status, fields, length, may_go_on })
+    (length <= RESPONSE_BODY_BYTES_MAX).then_some(Head { status, headers, length, may_go_on })
 }
 
 impl Kept {

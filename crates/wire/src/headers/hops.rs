@@ -3,18 +3,20 @@
 
 use std::{fmt::Write, time::Duration};
 
-use http::{HeaderMap, HeaderValue};
-use innkeeper_model::InstanceId;
+use http::HeaderValue;
 
-use super::{HOPS, INSTANCE, REASON, single};
 use crate::{Hop, HopReport, Reason};
 
 /// Reports one answer may carry: there are three hops, and retries add none.
 const REPORTS_MAX: usize = 8;
+/// Hops on the whole way.
+const HOPS: usize = 3;
+/// Bytes of one report, about.
+const REPORT_BYTES: usize = 36;
 
 /// Writes reports, the farthest hop first.
 pub fn encode_hops(reports: &[HopReport]) -> HeaderValue {
-    let mut text = String::new();
+    let mut text = String::with_capacity(HOPS * REPORT_BYTES);
     for (index, report) in reports.iter().take(REPORTS_MAX).enumerate() {
         let comma = if index == 0 { "" } else { ", " };
         let (hop, took) = (report.hop.as_str(), report.took.as_micros());
@@ -24,26 +26,16 @@ pub fn encode_hops(reports: &[HopReport]) -> HeaderValue {
     HeaderValue::try_from(text).expect("hops, numbers and reason codes are visible ASCII")
 }
 
-/// Reads reports; anything malformed reads as none, since they only inform.
-pub fn decode_hops(fields: &HeaderMap) -> Vec<HopReport> {
-    single(fields, &HOPS)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| {
-            let reports = text.split(", ").take(REPORTS_MAX + 1).map(decode_report);
-            let reports: Vec<_> = reports.collect::<Option<_>>()?;
-            (reports.len() <= REPORTS_MAX).then_some(reports)
-        })
-        .unwrap_or_default()
-}
-
-/// Reads why an answer is what it is.
-pub fn decode_reason(fields: &HeaderMap) -> Option<Reason> {
-    Reason::from_code(single(fields, &REASON)?.to_str().ok()?)
-}
-
-/// Reads which machine was answered.
-pub fn decode_instance(fields: &HeaderMap) -> Option<InstanceId> {
-    single(fields, &INSTANCE)?.to_str().ok()?.parse().ok()
+/// Reads reports, all of them or none: they only inform.
+pub(super) fn decode_hops(text: &str) -> Option<Vec<HopReport>> {
+    let mut reports = Vec::with_capacity(HOPS);
+    for report in text.split(", ") {
+        if reports.len() == REPORTS_MAX {
+            return None;
+        }
+        reports.push(decode_report(report)?);
+    }
+    Some(reports)
 }
 
 fn decode_report(text: &str) -> Option<HopReport> {
@@ -62,7 +54,7 @@ mod tests {
     use super::*;
 
     fn carried(value: HeaderValue) -> Vec<HopReport> {
-        decode_hops(&HeaderMap::from_iter([(HOPS, value)]))
+        value.to_str().ok().and_then(decode_hops).unwrap_or_default()
     }
 
     #[test]

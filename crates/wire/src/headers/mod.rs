@@ -1,16 +1,20 @@
 //! The headers of the request path: their names, which of a guest's may travel inward, and the
 //! codecs of everything that hops tell each other.
 
+mod answer;
 mod hops;
 mod identity;
 mod origin;
 mod provider;
 
+use std::{borrow::Cow, fmt::Display, io::Write as _};
+
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::RequestId;
 
-pub use hops::{decode_hops, decode_instance, decode_reason, encode_hops};
+pub(crate) use answer::AnswerHeaders;
+pub use hops::encode_hops;
 pub use identity::{decode_identity, encode_identity};
 pub use origin::{decode_origin, encode_origin, parse_forwarded_address};
 pub use provider::{ProviderClaim, decode_forwarded_for, decode_provider};
@@ -74,30 +78,47 @@ pub static GUEST_HEADERS: [HeaderName; 6] = [
     EC2_TOKEN_TTL,
 ];
 
-/// The headers of an answer that reach the guest; all others concern one hop, or only the server
-/// that wrote them.
-pub static ANSWER_HEADERS: [HeaderName; 9] = [
-    header::CONTENT_TYPE,
-    // A compressed body is passed on as it is, so it must be called so.
-    header::CONTENT_ENCODING,
-    header::ETAG,
-    header::LAST_MODIFIED,
-    header::CACHE_CONTROL,
-    header::VARY,
-    header::RETRY_AFTER,
-    // With 405.
-    header::ALLOW,
-    EC2_TOKEN_TTL,
+/// Bytes that nearly all ids and addresses have room in.
+const ID_BYTES: usize = 64;
+/// Room for what travels inward of a guest's headers, and what the first hop adds to it.
+const ROOM: usize = 6;
+
+/// What our own hops send each other most, and http has no name for.
+static HOP_HEADERS: [HeaderName; 10] = [
+    REQUEST_ID,
+    FORWARDED_FOR,
+    NEUTRON_ROUTER_ID,
+    NEUTRON_NETWORK_ID,
+    INSTANCE_ID,
+    INSTANCE_ID_SIGNATURE,
+    TENANT_ID,
+    ADDRESS,
+    PORT,
+    FOUND_IN,
 ];
+
+/// The name that a request has in `text`. To make one anew of those that come with every request
+/// between our own hops takes room for each.
+pub(crate) fn name_of(text: &str) -> Option<HeaderName> {
+    let known = text.starts_with("x-").then(|| HOP_HEADERS.iter().find(|name| *name == text));
+    known.flatten().cloned().or_else(|| HeaderName::from_bytes(text.as_bytes()).ok())
+}
 
 /// What of a guest's headers travels inward.
 pub fn guest_headers(fields: &HeaderMap) -> HeaderMap {
-    pick(fields, &GUEST_HEADERS)
+    guest_headers_and(fields, ROOM)
 }
 
-/// What of an answer's headers reaches the guest.
-pub fn answer_headers(fields: &HeaderMap) -> HeaderMap {
-    pick(fields, &ANSWER_HEADERS)
+/// As [`guest_headers`], with room for headers that are added; in all that is for `room` of them.
+pub(crate) fn guest_headers_and(fields: &HeaderMap, room: usize) -> HeaderMap {
+    let mut inward = HeaderMap::with_capacity(room);
+    // Each look-up of a name takes more than comparing it with all of the few there are.
+    for (name, value) in fields {
+        if GUEST_HEADERS.contains(name) {
+            inward.append(name.clone(), value.clone());
+        }
+    }
+    inward
 }
 
 /// The request id that one of our own hops sent along.
@@ -110,9 +131,19 @@ pub fn encode_request_id(id: RequestId, fields: &mut HeaderMap) {
     fields.insert(REQUEST_ID, id_value(&id));
 }
 
-/// An id as a header value.
-pub(crate) fn id_value(id: &impl ToString) -> HeaderValue {
-    HeaderValue::from_str(&id.to_string()).expect("ids are visible ASCII")
+/// An id or an address as a header value.
+pub(crate) fn id_value(id: &impl Display) -> HeaderValue {
+    let mut buffer = [0; ID_BYTES];
+    let mut free = &mut buffer[..];
+    // Mostly it fits: a text on the heap would grow piece by piece, and be copied then.
+    let value = match write!(free, "{id}") {
+        Ok(()) => {
+            let length = ID_BYTES - free.len();
+            HeaderValue::from_bytes(buffer.get(..length).unwrap_or_default())
+        }
+        Err(_full) => HeaderValue::from_str(&id.to_string()),
+    };
+    value.expect("ids are visible ASCII")
 }
 
 /// The value of a header that occurs exactly once.
@@ -123,10 +154,11 @@ fn single<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValu
 
 /// All values of a header as one, joined by commas as Nova's server library does; an empty value is
 /// a value.
-fn joined(fields: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+fn joined<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
     let mut values = fields.get_all(name).iter();
-    let mut all = values.next()?.as_bytes().to_vec();
+    let mut all = Cow::Borrowed(values.next()?.as_bytes());
     for value in values {
+        let all = all.to_mut();
         all.push(b',');
         all.extend_from_slice(value.as_bytes());
     }
@@ -140,17 +172,6 @@ pub fn remove(fields: &mut HeaderMap, names: &[HeaderName]) {
             fields.remove(name);
         }
     }
-}
-
-fn pick(fields: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
-    let mut picked = HeaderMap::new();
-    // Each look-up of a name takes more than comparing it with all of the few there are.
-    for (name, value) in fields {
-        if names.contains(name) {
-            picked.append(name.clone(), value.clone());
-        }
-    }
-    picked
 }
 
 #[cfg(test)]

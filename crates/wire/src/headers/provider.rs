@@ -31,7 +31,7 @@ pub fn decode_provider(
         return Err(Reason::BadSignature);
     }
     // No provider's name is anything but text.
-    let provider = String::from_utf8(provider).ok().ok_or(Reason::BadSignature)?;
+    let provider = String::from_utf8(provider.into_owned()).ok().ok_or(Reason::BadSignature)?;
     let address = forwarded_for.split(',').next().unwrap_or_default().to_owned();
     Ok(Some(ProviderClaim { provider, address }))
 }

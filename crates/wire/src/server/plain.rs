@@ -16,8 +16,7 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::FutureExt as _;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header, request,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request,
 };
 use http_body_util::{BodyExt as _, Collected, Full};
 use tokio::{
@@ -27,7 +26,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Handler, answer::answered, connections::Asked};
-use crate::limits::{DRAIN, FIRST_REQUEST_GRACE, HEAD_TIMEOUT};
+use crate::{
+    headers::name_of,
+    limits::{DRAIN, FIRST_REQUEST_GRACE, HEAD_TIMEOUT},
+};
 
 /// Bytes that are read at once: the head of a request has some hundred.
 const READ_BYTES: usize = 1024;
@@ -36,7 +38,7 @@ const PLAIN_HEAD_BYTES_MAX: usize = 4 * READ_BYTES;
 /// Headers of a request of this kind: clients send three to eight.
 const PLAIN_HEADERS_MAX: usize = 16;
 /// Bytes of an answer's status line and headers, about.
-const ANSWER_HEAD_BYTES: usize = 256;
+pub(super) const ANSWER_HEAD_BYTES: usize = 256;
 
 /// A connection and what is known of it.
 pub(super) struct Conversation<'a, Io, P, H> {
@@ -203,7 +205,7 @@ fn understand(parsed: &httparse::Request<'_, '_>) -> Option<Head> {
     let mut fields = HeaderMap::with_capacity(parsed.headers.len());
     let mut is_last = false;
     for field in &*parsed.headers {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
+        let name = name_of(field.name)?;
         match name {
             header::CONTENT_LENGTH
             | header::TRANSFER_ENCODING
