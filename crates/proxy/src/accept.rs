@@ -1,36 +1,14 @@
 //! The accept loop of one listener.
 
-use std::{
-    future::Future,
-    io,
-    net::{SocketAddr, TcpStream},
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::Future, io, net::TcpStream, sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
 use innkeeper_model::Origin;
-use innkeeper_wire::{
-    NextHop,
-    limits::BACKLOG,
-    server::{self, AtOnce, Connections, Slot},
-};
-use socket2::SockRef;
-use tokio::{
-    task::consume_budget,
-    time::{sleep, timeout},
-};
+use innkeeper_wire::{NextHop, limits::BACKLOG};
+use tokio::{task::consume_budget, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    connection::GuestConnection,
-    crowd::Crowd,
-    error::limit_to_raise,
-    gate::{Gate, ROOM_POLL},
-    handler::Guest,
-    identify::Identifier,
-    listener::Listener,
+    accepted::take, connection::reset, error::limit_to_raise, gate::Gate, listener::Listener,
     service::Service,
 };
 
@@ -73,21 +51,7 @@ async fn serve_all<N: NextHop<Origin>>(
                 service.misdirected.inc();
                 reset(&stream);
             }
-            Ok((stream, peer)) => {
-                let outcome = answer_at_once(&stream, peer, gate, service);
-                let come = match outcome {
-                    AtOnce::Answered => continue,
-                    AtOnce::Answering(rest) => Come::Answering(rest),
-                    AtOnce::NotYet(read) => Come::Read(read),
-                };
-                // From here on it is forgotten without ceremony if the namespace is abandoned.
-                let Some(stream) = attend(stream, gate) else { continue };
-                let serving = converse((stream, come), peer, gate, service, stop).await;
-                tokio::spawn(async move {
-                    serving.await;
-                    drop(room);
-                });
-            }
+            Ok(accepted) => take(accepted, room, gate, service, stop).await,
             // The guest gave up while it waited: nothing is wrong here.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
@@ -105,32 +69,6 @@ async fn serve_all<N: NextHop<Origin>>(
     }
 }
 
-/// How far a connection has come that is not to be closed yet.
-enum Come {
-    /// So much was read of it.
-    Read(BytesMut),
-    /// It was answered but for this.
-    Answering(Bytes),
-}
-
-/// Answers whoever is known by its address alone. A panic ends the connection, and nothing else.
-fn answer_at_once<N: NextHop<Origin>>(
-    stream: &TcpStream,
-    peer: SocketAddr,
-    gate: &Gate,
-    service: &Service<N>,
-) -> AtOnce {
-    let Some(address) = Identifier::known(peer) else { return AtOnce::NotYet(BytesMut::new()) };
-    let answering = || {
-        let guest = Guest::new(Origin::new(gate.scope, address), None);
-        server::answer_at_once(stream, &guest, &*service.handler)
-    };
-    catch_unwind(AssertUnwindSafe(answering)).unwrap_or_else(|_panic| {
-        tracing::error!("serving a connection panicked; the connection is closed");
-        AtOnce::Answered
-    })
-}
-
 /// Whether the guest asked the service and not something else that the namespace has an address
 /// for.
 fn is_meant_for_us(stream: &TcpStream, gate: &Gate) -> bool {
@@ -138,65 +76,6 @@ fn is_meant_for_us(stream: &TcpStream, gate: &Gate) -> bool {
         return true;
     }
     stream.local_addr().is_ok_and(|local| gate.address.admits(local.ip()))
-}
-
-/// Has the connection, about to be dropped, end as if nobody had listened.
-fn reset(stream: &TcpStream) {
-    // Fails only on a socket that holds nothing any more.
-    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
-}
-
-/// Waits for a slot; what it returns serves the connection in it.
-async fn converse<N: NextHop<Origin>>(
-    (stream, come): (GuestConnection, Come),
-    peer: SocketAddr,
-    gate: &Gate,
-    service: &Arc<Service<N>>,
-    stop: &CancellationToken,
-) -> impl Future<Output = ()> + Send + use<N> {
-    let slot = slot(&service.connections, &service.crowd).await;
-    let place = service.crowd.enter(gate.scope);
-    let dismissed = place.dismissed();
-    let (service, gate, stop) = (Arc::clone(service), gate.clone(), stop.clone());
-    let abandoned = gate.abandoned.clone();
-    async move {
-        // On the heap: what it is wrapped in holds it several times, and is copied before it runs.
-        let served = Box::pin(async {
-            let connections = &service.connections;
-            let read = match come {
-                Come::Read(read) => read,
-                // It stands idle as far as others are concerned: so it makes room for them.
-                Come::Answering(rest) => return connections.send_rest_in(slot, stream, rest).await,
-            };
-            // Here, since it may take a while: nobody else waits for it.
-            let address = service.identifier.identify(peer, &gate.namespace).await;
-            let guest = Guest::new(Origin::new(gate.scope, address), Some(place));
-            let handler = Arc::clone(&service.handler);
-            connections.serve_in(slot, (stream, read), guest, handler, stop).await;
-        });
-        let _ = abandoned.run_until_cancelled(dismissed.run_until_cancelled(served)).await;
-    }
-}
-
-/// Lets the runtime wait for what comes on the connection.
-fn attend(stream: TcpStream, gate: &Gate) -> Option<GuestConnection> {
-    match tokio::net::TcpStream::from_std(stream) {
-        Ok(stream) => Some(GuestConnection::new(stream, gate.abandoned.clone())),
-        Err(error) => {
-            tracing::warn!(scope = %gate.scope, %error, "a guest's connection cannot be waited for");
-            None
-        }
-    }
-}
-
-/// Waits until the role may serve one more connection; idle ones make room, whosever they are.
-async fn slot(connections: &Connections, crowd: &Crowd) -> Slot {
-    loop {
-        match timeout(ROOM_POLL, connections.slot()).await {
-            Ok(slot) => return slot,
-            Err(_elapsed) => crowd.make_room(None),
-        }
-    }
 }
 
 /// What is ready although `stop` is cancelled still counts.

@@ -2,10 +2,13 @@
 
 use std::{
     io::{self, IoSlice},
+    os::fd::AsFd,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -30,10 +33,15 @@ impl GuestConnection {
 impl Drop for GuestConnection {
     fn drop(&mut self) {
         if self.abandoned.is_cancelled() {
-            // Fails only on a socket that holds nothing any more.
-            let _ = self.stream.set_zero_linger();
+            reset(&self.stream);
         }
     }
+}
+
+/// Has a connection that is about to be dropped end as if nobody had listened.
+pub(crate) fn reset(stream: &impl AsFd) {
+    // Fails only on a socket that holds nothing any more.
+    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
 impl AsyncRead for GuestConnection {

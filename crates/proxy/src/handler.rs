@@ -73,8 +73,8 @@ impl<N: NextHop<Origin>> Handler<Guest> for GuestHandler<N> {
         asked.answered(answer)
     }
 
-    fn handle_now(&self, guest: &Guest, head: request::Parts) -> Option<Response<Full<Bytes>>> {
-        let asked = Asked::new(&self.metrics, guest, &head);
+    fn handle_now(&self, guest: &Guest, head: &request::Parts) -> Option<Response<Full<Bytes>>> {
+        let asked = Asked::new(&self.metrics, guest, head);
         let target = asked.target.as_ref().ok()?;
         match self.next.call_now(asked.inward(target, Bytes::new())) {
             Now::Answered(answer) => Some(asked.answered(answer)),

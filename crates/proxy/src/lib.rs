@@ -13,6 +13,7 @@
 //! for as long as one socket of ours does.
 
 mod accept;
+mod accepted;
 mod config;
 mod connection;
 mod crowd;

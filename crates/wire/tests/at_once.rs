@@ -13,26 +13,27 @@ use std::{
 use bytes::Bytes;
 use http::{Response, request};
 use http_body_util::Full;
-use innkeeper_wire::server::{AtOnce, Handler, answer_at_once};
+use innkeeper_wire::server::{AtOnce, Connections, Handler, OnlyRequest, answer_at_once};
 
 /// Bytes of an answer that no socket takes at once.
 const LARGE: usize = 32 * 1024 * 1024;
 const ONLY: &[u8] = b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
-/// Has an answer at once to all but one path.
+/// Has an answer at once to all but one path, for which it can be waited.
 #[derive(Debug, Default)]
 struct Ready(AtomicUsize);
 
 impl Handler<()> for Ready {
-    async fn handle(&self, (): &(), _: request::Parts, _: Bytes) -> Response<Full<Bytes>> {
-        unreachable!("nothing is waited for here")
+    async fn handle(&self, (): &(), head: request::Parts, _: Bytes) -> Response<Full<Bytes>> {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Response::new(Full::new(Bytes::from(format!("waited for {}", head.uri.path()))))
     }
 
     fn may_handle_now(&self) -> bool {
         true
     }
 
-    fn handle_now(&self, (): &(), head: request::Parts) -> Option<Response<Full<Bytes>>> {
+    fn handle_now(&self, (): &(), head: &request::Parts) -> Option<Response<Full<Bytes>>> {
         self.0.fetch_add(1, Ordering::SeqCst);
         match head.uri.path() {
             "/later" => None,
@@ -77,26 +78,104 @@ fn answer(mut client: TcpStream, server: TcpStream) -> String {
 struct Never;
 
 impl Handler<()> for Never {
-    async fn handle(&self, (): &(), _: request::Parts, _: Bytes) -> Response<Full<Bytes>> {
-        unreachable!("nothing is waited for here")
+    async fn handle(&self, (): &(), head: request::Parts, _: Bytes) -> Response<Full<Bytes>> {
+        match head.uri.path() {
+            "/panic" => panic!("as asked"),
+            "/large" => Response::new(Full::new(Bytes::from(vec![b'x'; LARGE]))),
+            "/never" => std::future::pending().await,
+            path => Response::new(Full::new(Bytes::from(format!("waited for {path}")))),
+        }
     }
 
-    fn handle_now(&self, (): &(), _: request::Parts) -> Option<Response<Full<Bytes>>> {
+    fn handle_now(&self, (): &(), _: &request::Parts) -> Option<Response<Full<Bytes>>> {
         panic!("it was asked");
     }
 }
 
-#[test]
-fn who_never_answers_at_once_is_not_asked_and_nothing_of_the_request_is_lost() {
+/// A connection of `Never`'s on which the only request, for `path`, has come.
+fn asked(path: &str) -> (OnlyRequest, TcpStream, TcpStream) {
     let (mut client, server) = connected();
-    client.write_all(ONLY).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n");
+    client.write_all(request.as_bytes()).unwrap();
     while server.peek(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
         thread::yield_now();
     }
     match answer_at_once(&server, &(), &Never) {
-        AtOnce::NotYet(read) => assert_eq!(read, ONLY),
+        AtOnce::Asked(only) => (only, client, server),
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn who_never_answers_at_once_is_not_asked_and_waited_for() {
+    let (only, client, server) = asked("/a");
+    let connections = Connections::new(1);
+    let slot = connections.slot().await;
+    let rest = connections.answer_in(slot, (&server, only), &(), &Never).await;
+    assert!(rest.is_none());
+    assert_eq!(connections.open(), 0, "the slot is free again");
+    let expected =
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 13\r\n\r\nwaited for /a";
+    assert_eq!(answer(client, server), expected);
+}
+
+#[tokio::test]
+async fn what_has_no_answer_at_once_may_have_one_later() {
+    let (outcome, client, server) = sent(b"GET /later HTTP/1.1\r\nConnection: close\r\n\r\n");
+    let AtOnce::Asked(only) = outcome else { panic!("{outcome:?}") };
+    let connections = Connections::new(1);
+    let slot = connections.slot().await;
+    let rest = connections.answer_in(slot, (&server, only), &(), &Ready::default()).await;
+    assert!(rest.is_none());
+    assert!(answer(client, server).ends_with("\r\n\r\nwaited for /later"));
+}
+
+#[tokio::test]
+async fn a_panic_while_it_is_waited_for_is_answered_500() {
+    let (only, client, server) = asked("/panic");
+    let connections = Connections::new(1);
+    let slot = connections.slot().await;
+    assert!(connections.answer_in(slot, (&server, only), &(), &Never).await.is_none());
+    let answer = answer(client, server);
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+}
+
+#[tokio::test]
+async fn what_the_socket_does_not_take_later_is_given_back_with_the_slot() {
+    let (only, mut client, server) = asked("/large");
+    let connections = Connections::new(1);
+    let slot = connections.slot().await;
+    let rest = connections.answer_in(slot, (&server, only), &(), &Never).await;
+    let (slot, rest) = rest.unwrap();
+    assert_eq!(connections.open(), 1, "its slot is not free before the end");
+    let reading = thread::spawn(move || {
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).unwrap();
+        answer
+    });
+    let server = tokio::net::TcpStream::from_std(server).unwrap();
+    connections.send_rest_in(slot, server, rest).await;
+    assert_eq!(connections.open(), 0);
+    let answer = reading.join().unwrap();
+    let (head, body) = answer.split_at(answer.len() - LARGE);
+    assert!(head.ends_with(format!("content-length: {LARGE}\r\n\r\n").as_bytes()));
+    assert!(body.iter().all(|byte| *byte == b'x'));
+}
+
+#[tokio::test]
+async fn who_waits_when_all_are_cut_is_cut_too() {
+    let (only, client, server) = asked("/never");
+    let connections = Connections::new(1);
+    let slot = connections.slot().await;
+    let (waiting, all) = (connections.clone(), connections.clone());
+    let answering = tokio::spawn(async move {
+        let rest = waiting.answer_in(slot, (&server, only), &(), &Never).await;
+        (rest.is_none(), server)
+    });
+    assert!(!all.drain(Duration::from_millis(50)).await, "it had no reason to end");
+    let (has_no_rest, server) = answering.await.unwrap();
+    assert!(has_no_rest);
+    assert_eq!(answer(client, server), "");
 }
 
 #[test]
@@ -117,7 +196,6 @@ fn everything_else_is_left_with_what_was_read() {
         b"GET /a HTTP/1.0\r\n\r\n",
         b"GET /a HTTP/1.1\r\nConnection: close\r\n\r\nGET /b HTTP/1.1\r\n\r\n",
         b"POST /a HTTP/1.1\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx",
-        b"GET /later HTTP/1.1\r\nConnection: close\r\n\r\n",
         b"\x16\x03\x01\x02\x00\r\n\r\n",
     ] {
         let (outcome, _client, _server) = sent(other);

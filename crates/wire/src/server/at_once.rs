@@ -1,22 +1,24 @@
-//! A connection that brings its only request with it, answered where it is accepted.
+//! A connection that brings its only request with it, read and answered without the runtime.
 //!
 //! Whoever asks one thing on a connection has mostly sent it before the connection is accepted.
-//! When it says that it is the only one, and the answer is there, then it is read, answered and
-//! closed with as many system calls: the runtime need not be told of the connection, wait for it
-//! and forget it again, and no task is made for it.
+//! When it says that it is the only one, then it is read, answered and closed with as many system
+//! calls: the runtime need not be told of the connection and forget it again. When the answer is
+//! there, no task is made for it either.
 
 use std::{
-    io::{IoSlice, Read as _, Write as _},
+    io::{ErrorKind, IoSlice, Read as _, Write as _},
     net::TcpStream,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::Method;
+use http::{Method, Response, request};
+use http_body_util::Full;
 
 use super::{
     Handler,
-    plain::{Head, Seen, encode, look},
+    answer::answered,
+    plain::{ANSWER_HEAD_BYTES, Head, Seen, encode, look},
 };
 use crate::Reason;
 
@@ -30,50 +32,76 @@ pub enum AtOnce {
     Answered,
     /// It was answered in part: this is to be sent yet.
     Answering(Bytes),
+    /// It asks one thing only, and the answer is to be waited for.
+    Asked(OnlyRequest),
     /// It is to be served as any other. This was read of it.
     NotYet(BytesMut),
+}
+
+/// The only request of a connection, whole.
+#[derive(Debug)]
+pub struct OnlyRequest {
+    head: request::Parts,
 }
 
 /// Answers `stream`, which must not block, if what it asks is there, is the only thing it asks and
 /// can be answered without waiting for anything.
 pub fn answer_at_once<P, H: Handler<P>>(stream: &TcpStream, peer: &P, handler: &H) -> AtOnce {
     let mut buffer = [0; READ_BYTES];
-    let mut stream = stream;
+    let mut reading = stream;
     // What has failed fails again for whoever serves it then.
-    let length = stream.read(&mut buffer).unwrap_or(0);
+    let length = reading.read(&mut buffer).unwrap_or(0);
     let read = buffer.get(..length).unwrap_or_default();
-    let not_yet = || AtOnce::NotYet(BytesMut::from(read));
-    if !handler.may_handle_now() {
-        return not_yet();
-    }
-    let head = match look(read) {
-        Seen::Plain(head @ Head { is_last: true, .. }, end) if end == length => head,
-        _ => return not_yet(),
+    let only = match look(read) {
+        Seen::Plain(Head { parts: head, is_last: true }, end) if end == length => {
+            OnlyRequest { head }
+        }
+        _ => return AtOnce::NotYet(BytesMut::from(read)),
     };
-    let is_head = head.parts.method == Method::HEAD;
-    let answered = catch_unwind(AssertUnwindSafe(|| handler.handle_now(peer, head.parts)));
+    if !handler.may_handle_now() {
+        return AtOnce::Asked(only);
+    }
+    let answered = catch_unwind(AssertUnwindSafe(|| handler.handle_now(peer, &only.head)));
     let response = match answered {
         Ok(Some(response)) => response,
-        Ok(None) => return not_yet(),
+        Ok(None) => return AtOnce::Asked(only),
         Err(_panic) => {
             tracing::error!("a request's handler panicked; its guest is answered 500");
             handler.refuse(peer, Reason::Internal)
         }
     };
-    let mut written = Vec::with_capacity(READ_BYTES);
-    let (body, _) = encode(response, is_head, true, &mut written);
-    // A failure is the peer's affair: there is nobody to be told.
-    let sent = stream.write_vectored(&[IoSlice::new(&written), IoSlice::new(&body)]);
-    match sent {
-        Ok(sent) if sent < written.len() + body.len() => {
-            let mut rest = Bytes::from(written).chain(body);
-            rest.advance(sent);
-            AtOnce::Answering(rest.copy_to_bytes(rest.remaining()))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-            let mut rest = Bytes::from(written).chain(body);
-            AtOnce::Answering(rest.copy_to_bytes(rest.remaining()))
-        }
-        Ok(_) | Err(_) => AtOnce::Answered,
+    send(stream, response, only.head.method == Method::HEAD)
+        .map_or(AtOnce::Answered, AtOnce::Answering)
+}
+
+impl OnlyRequest {
+    /// Has it answered on `stream`, which must not block. Gives back what is to be sent yet.
+    pub(super) async fn answer<P, H: Handler<P>>(
+        self,
+        stream: &TcpStream,
+        peer: &P,
+        handler: &H,
+    ) -> Option<Bytes> {
+        let is_head = self.head.method == Method::HEAD;
+        let response = answered(handler, peer, self.head, Bytes::new()).await;
+        send(stream, response, is_head)
     }
+}
+
+/// Sends the last answer of a connection, as much of it as the kernel takes; gives back the rest.
+fn send(mut stream: &TcpStream, response: Response<Full<Bytes>>, is_head: bool) -> Option<Bytes> {
+    let mut written = Vec::with_capacity(ANSWER_HEAD_BYTES);
+    let (body, _) = encode(response, is_head, true, &mut written);
+    let sent = match stream.write_vectored(&[IoSlice::new(&written), IoSlice::new(&body)]) {
+        Ok(sent) => sent,
+        Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+        // The peer's affair: there is nobody to be told.
+        Err(_) => return None,
+    };
+    if sent == written.len() + body.len() {
+        return None;
+    }
+    let mut rest = Bytes::from(written).chain(body);
+    rest.advance(sent);
+    Some(rest.copy_to_bytes(rest.remaining()))
 }

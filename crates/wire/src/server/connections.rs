@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     fmt,
     future::pending,
+    net::TcpStream,
     panic::AssertUnwindSafe,
     pin::pin,
     sync::{
@@ -30,6 +31,7 @@ use tokio_util::{
 use super::{
     Handler,
     answer::answer,
+    at_once::OnlyRequest,
     patient_io::PatientIo,
     plain::{Conversation, Outcome},
     rewound::Rewound,
@@ -116,6 +118,22 @@ impl Connections {
             tracing::error!("serving a connection panicked; the connection is closed");
         }
         drop(slot);
+    }
+
+    /// Has the only request of a connection answered on `stream`, which must not block, in a slot
+    /// obtained before. What is to be sent yet is given back, to be
+    /// [sent](Connections::send_rest_in) in the same slot.
+    pub async fn answer_in<P, H: Handler<P>>(
+        &self,
+        slot: Slot,
+        (stream, only): (&TcpStream, OnlyRequest),
+        peer: &P,
+        handler: &H,
+    ) -> Option<(Slot, Bytes)> {
+        // On the heap: what it is wrapped in holds it several times, and is copied before it runs.
+        let answered = Box::pin(only.answer(stream, peer, handler));
+        let answered = self.cut.run_until_cancelled(answered).await;
+        answered.flatten().map(|rest| (slot, rest))
     }
 
     /// Sends the rest of an answer and closes, in a slot obtained before.

@@ -19,7 +19,7 @@ use http_body_util::Full;
 use crate::{GuestResponse, Reason, headers};
 
 pub use accept::{serve_tcp, serve_unix};
-pub use at_once::{AtOnce, answer_at_once};
+pub use at_once::{AtOnce, OnlyRequest, answer_at_once};
 pub use connections::{Connections, Slot};
 pub use refusal::refuse_visibly;
 
@@ -35,7 +35,7 @@ pub trait Handler<Peer>: Send + Sync + 'static {
 
     /// Answers one request without a body where nothing has to be waited for. Nothing: it is to be
     /// [handled](Handler::handle) as any other, and nobody can tell that it was asked for before.
-    fn handle_now(&self, _peer: &Peer, _head: request::Parts) -> Option<Response<Full<Bytes>>> {
+    fn handle_now(&self, _peer: &Peer, _head: &request::Parts) -> Option<Response<Full<Bytes>>> {
         None
     }
 

@@ -1,0 +1,177 @@
+//! One connection, from when it is accepted until it is closed.
+
+use std::{
+    future::Future,
+    net::{SocketAddr, TcpStream},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use bytes::{Bytes, BytesMut};
+use innkeeper_model::Origin;
+use innkeeper_wire::{
+    NextHop,
+    server::{self, AtOnce, Connections, OnlyRequest, Slot},
+};
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    connection::{GuestConnection, reset},
+    crowd::Crowd,
+    gate::{Gate, ROOM_POLL},
+    handler::Guest,
+    identify::Identifier,
+    service::Service,
+};
+
+/// Takes a connection on: either it is answered by the time that this returns, or it is served in a
+/// task of its own, which holds its `room` until then.
+pub(crate) async fn take<N: NextHop<Origin>>(
+    (stream, peer): (TcpStream, SocketAddr),
+    room: OwnedSemaphorePermit,
+    gate: &Gate,
+    service: &Arc<Service<N>>,
+    stop: &CancellationToken,
+) {
+    // Mostly it is known by its address alone.
+    let known = Identifier::known(peer)
+        .map(|address| Guest::new(Origin::new(gate.scope, address), None))
+        .map(|guest| (answer_at_once(&stream, &guest, service), guest));
+    let come = match known {
+        Some((AtOnce::Answered, _)) => return,
+        Some((AtOnce::Asked(only), guest)) => {
+            let slot = slot(&service.connections, &service.crowd).await;
+            let answering = wait_and_answer(slot, (stream, only), guest, gate, service);
+            tokio::spawn(async move {
+                answering.await;
+                drop(room);
+            });
+            return;
+        }
+        Some((AtOnce::Answering(rest), _)) => Come::Answering(rest),
+        Some((AtOnce::NotYet(read), _)) => Come::Read(read),
+        None => Come::Read(BytesMut::new()),
+    };
+    // From here on it is forgotten without ceremony if the namespace is abandoned.
+    let Some(stream) = attend(stream, gate) else { return };
+    let serving = converse((stream, come), peer, gate, service, stop).await;
+    tokio::spawn(async move {
+        serving.await;
+        drop(room);
+    });
+}
+
+/// A panic ends the connection, and nothing else.
+fn answer_at_once<N: NextHop<Origin>>(
+    stream: &TcpStream,
+    guest: &Guest,
+    service: &Service<N>,
+) -> AtOnce {
+    let answering = || server::answer_at_once(stream, guest, &*service.handler);
+    catch_unwind(AssertUnwindSafe(answering)).unwrap_or_else(|_panic| {
+        tracing::error!("serving a connection panicked; the connection is closed");
+        AtOnce::Answered
+    })
+}
+
+/// Has the only request of a connection answered. Never idle meanwhile, it is none of those that
+/// make room for others.
+fn wait_and_answer<N: NextHop<Origin>>(
+    slot: Slot,
+    (stream, only): (TcpStream, OnlyRequest),
+    guest: Guest,
+    gate: &Gate,
+    service: &Arc<Service<N>>,
+) -> impl Future<Output = ()> + Send + use<N> {
+    let (service, gate) = (Arc::clone(service), gate.clone());
+    async move {
+        let connections = &service.connections;
+        let answered = connections.answer_in(slot, (&stream, only), &guest, &*service.handler);
+        let answered = gate.abandoned.run_until_cancelled(answered).await;
+        if gate.abandoned.is_cancelled() {
+            // So that nothing of it stays in the namespace.
+            return reset(&stream);
+        }
+        if let Some(Some((slot, rest))) = answered
+            && let Some(stream) = attend(stream, &gate)
+        {
+            // On the heap: few connections need it.
+            Box::pin(send_rest(slot, (stream, rest), &gate, &service)).await;
+        }
+    }
+}
+
+/// How far a connection has come that is not to be closed yet.
+enum Come {
+    /// So much was read of it.
+    Read(BytesMut),
+    /// It was answered but for this.
+    Answering(Bytes),
+}
+
+/// Waits for a slot; what it returns serves the connection in it.
+async fn converse<N: NextHop<Origin>>(
+    (stream, come): (GuestConnection, Come),
+    peer: SocketAddr,
+    gate: &Gate,
+    service: &Arc<Service<N>>,
+    stop: &CancellationToken,
+) -> impl Future<Output = ()> + Send + use<N> {
+    let slot = slot(&service.connections, &service.crowd).await;
+    let (service, gate, stop) = (Arc::clone(service), gate.clone(), stop.clone());
+    async move {
+        // On the heap: what it is wrapped in holds it several times, and is copied before it runs.
+        let read = match come {
+            Come::Read(read) => read,
+            Come::Answering(rest) => {
+                return Box::pin(send_rest(slot, (stream, rest), &gate, &service)).await;
+            }
+        };
+        let place = service.crowd.enter(gate.scope);
+        let dismissed = place.dismissed();
+        let served = Box::pin(async {
+            // Here, since it may take a while: nobody else waits for it.
+            let address = service.identifier.identify(peer, &gate.namespace).await;
+            let guest = Guest::new(Origin::new(gate.scope, address), Some(place));
+            let handler = Arc::clone(&service.handler);
+            service.connections.serve_in(slot, (stream, read), guest, handler, stop).await;
+        });
+        let _ = gate.abandoned.run_until_cancelled(dismissed.run_until_cancelled(served)).await;
+    }
+}
+
+/// Sends the rest of an answer. As far as others are concerned the connection stands idle: so it
+/// makes room for them.
+async fn send_rest<N>(
+    slot: Slot,
+    (stream, rest): (GuestConnection, Bytes),
+    gate: &Gate,
+    service: &Service<N>,
+) {
+    let place = service.crowd.enter(gate.scope);
+    let dismissed = place.dismissed();
+    let sent = service.connections.send_rest_in(slot, stream, rest);
+    let _ = gate.abandoned.run_until_cancelled(dismissed.run_until_cancelled(sent)).await;
+}
+
+/// Lets the runtime wait for what comes on the connection.
+fn attend(stream: TcpStream, gate: &Gate) -> Option<GuestConnection> {
+    match tokio::net::TcpStream::from_std(stream) {
+        Ok(stream) => Some(GuestConnection::new(stream, gate.abandoned.clone())),
+        Err(error) => {
+            tracing::warn!(scope = %gate.scope, %error, "a guest's connection cannot be waited for");
+            None
+        }
+    }
+}
+
+/// Waits until the role may serve one more connection; idle ones make room, whosever they are.
+async fn slot(connections: &Connections, crowd: &Crowd) -> Slot {
+    loop {
+        match timeout(ROOM_POLL, connections.slot()).await {
+            Ok(slot) => return slot,
+            Err(_elapsed) => crowd.make_room(None),
+        }
+    }
+}
