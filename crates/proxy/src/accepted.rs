@@ -17,7 +17,7 @@ use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    connection::{GuestConnection, reset},
+    connection::{CutIfAbandoned, GuestConnection},
     crowd::Crowd,
     gate::{Gate, ROOM_POLL},
     handler::Guest,
@@ -34,14 +34,12 @@ pub(crate) async fn take<N: NextHop<Origin>>(
     service: &Arc<Service<N>>,
     stop: &CancellationToken,
 ) {
-    // Mostly it is known by its address alone.
-    let known = Identifier::known(peer)
-        .map(|address| Guest::new(Origin::new(gate.scope, address), None))
-        .map(|guest| (answer_at_once(&stream, &guest, service), guest));
-    let come = match known {
-        Some((AtOnce::Answered, _)) => return,
-        Some((AtOnce::Asked(only), guest)) => {
+    let come = match answer_at_once(&stream, peer, gate, service) {
+        (AtOnce::Answered, _) => return,
+        (AtOnce::Asked(only), Some(guest)) => {
+            let cut = CutIfAbandoned::new(&stream, &gate.abandoned);
             let slot = slot(&service.connections, &service.crowd).await;
+            drop(cut);
             let answering = wait_and_answer(slot, (stream, only), guest, gate, service);
             tokio::spawn(async move {
                 answering.await;
@@ -49,9 +47,9 @@ pub(crate) async fn take<N: NextHop<Origin>>(
             });
             return;
         }
-        Some((AtOnce::Answering(rest), _)) => Come::Answering(rest),
-        Some((AtOnce::NotYet(read), _)) => Come::Read(read),
-        None => Come::Read(BytesMut::new()),
+        (AtOnce::Asked(_), None) => return,
+        (AtOnce::Answering(rest), _) => Come::Answering(rest),
+        (AtOnce::NotYet(read), _) => Come::Read(read),
     };
     // From here on it is forgotten without ceremony if the namespace is abandoned.
     let Some(stream) = attend(stream, gate) else { return };
@@ -62,16 +60,24 @@ pub(crate) async fn take<N: NextHop<Origin>>(
     });
 }
 
-/// A panic ends the connection, and nothing else.
+/// Answers whoever is known by its address alone, as mostly it is, and says who that is. A panic ends
+/// the connection, and nothing else.
 fn answer_at_once<N: NextHop<Origin>>(
     stream: &TcpStream,
-    guest: &Guest,
+    peer: SocketAddr,
+    gate: &Gate,
     service: &Service<N>,
-) -> AtOnce {
-    let answering = || server::answer_at_once(stream, guest, &*service.handler);
+) -> (AtOnce, Option<Guest>) {
+    let answering = || {
+        let Some(address) = Identifier::known(peer) else {
+            return (AtOnce::NotYet(BytesMut::new()), None);
+        };
+        let guest = Guest::new(Origin::new(gate.scope, address), None);
+        (server::answer_at_once(stream, &guest, &*service.handler), Some(guest))
+    };
     catch_unwind(AssertUnwindSafe(answering)).unwrap_or_else(|_panic| {
         tracing::error!("serving a connection panicked; the connection is closed");
-        AtOnce::Answered
+        (AtOnce::Answered, None)
     })
 }
 
@@ -86,14 +92,12 @@ fn wait_and_answer<N: NextHop<Origin>>(
 ) -> impl Future<Output = ()> + Send + use<N> {
     let (service, gate) = (Arc::clone(service), gate.clone());
     async move {
+        let cut = CutIfAbandoned::new(&stream, &gate.abandoned);
         let connections = &service.connections;
-        let answered = connections.answer_in(slot, (&stream, only), &guest, &*service.handler);
-        let answered = gate.abandoned.run_until_cancelled(answered).await;
-        if gate.abandoned.is_cancelled() {
-            // So that nothing of it stays in the namespace.
-            return reset(&stream);
-        }
-        if let Some(Some((slot, rest))) = answered
+        let answered = connections.answer_in(&slot, (&stream, only), &guest, &*service.handler);
+        let rest = gate.abandoned.run_until_cancelled(answered).await.flatten();
+        drop(cut);
+        if let Some(rest) = rest
             && let Some(stream) = attend(stream, &gate)
         {
             // On the heap: few connections need it.
@@ -121,7 +125,6 @@ async fn converse<N: NextHop<Origin>>(
     let slot = slot(&service.connections, &service.crowd).await;
     let (service, gate, stop) = (Arc::clone(service), gate.clone(), stop.clone());
     async move {
-        // On the heap: what it is wrapped in holds it several times, and is copied before it runs.
         let read = match come {
             Come::Read(read) => read,
             Come::Answering(rest) => {
@@ -130,6 +133,7 @@ async fn converse<N: NextHop<Origin>>(
         };
         let place = service.crowd.enter(gate.scope);
         let dismissed = place.dismissed();
+        // On the heap: what it is wrapped in holds it several times, and is copied before it runs.
         let served = Box::pin(async {
             // Here, since it may take a while: nobody else waits for it.
             let address = service.identifier.identify(peer, &gate.namespace).await;

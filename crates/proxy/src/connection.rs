@@ -38,6 +38,28 @@ impl Drop for GuestConnection {
     }
 }
 
+/// Cuts a connection that the runtime does not know of, as [`GuestConnection`] does, if the namespace
+/// has been abandoned when this is dropped.
+#[derive(Debug)]
+pub(crate) struct CutIfAbandoned<'a> {
+    stream: &'a std::net::TcpStream,
+    abandoned: &'a CancellationToken,
+}
+
+impl<'a> CutIfAbandoned<'a> {
+    pub(crate) fn new(stream: &'a std::net::TcpStream, abandoned: &'a CancellationToken) -> Self {
+        Self { stream, abandoned }
+    }
+}
+
+impl Drop for CutIfAbandoned<'_> {
+    fn drop(&mut self) {
+        if self.abandoned.is_cancelled() {
+            reset(self.stream);
+        }
+    }
+}
+
 /// Has a connection that is about to be dropped end as if nobody had listened.
 pub(crate) fn reset(stream: &impl AsFd) {
     // Fails only on a socket that holds nothing any more.

@@ -30,7 +30,7 @@ pub(crate) struct Guest {
     pub(crate) origin: Origin,
     /// The same, as the log names it.
     pub(crate) source: String,
-    /// The connection's place among all, if it lasts.
+    /// The connection's place among those that may stand idle, if it is one of them.
     pub(crate) place: Option<Place>,
 }
 

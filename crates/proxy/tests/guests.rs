@@ -11,7 +11,7 @@ use std::{
 use innkeeper_model::{NetworkId, RouterId};
 use innkeeper_wire::headers::GUEST_HEADERS;
 use scripted::{
-    Running,
+    LARGE, Running,
     guest::{body, connect_metadata, get, send, wire_network, wire_router},
     said,
 };
@@ -146,6 +146,26 @@ fn a_large_body_in_many_pieces_arrives_whole() {
         stream.read_to_string(&mut answer).unwrap();
         assert_eq!(body(&answer), format!("router {id} 10.0.0.5 102400"));
         assert_eq!(running.next.seen.lock().unwrap()[0].body, body_sent);
+    });
+}
+
+#[test]
+fn a_large_answer_to_who_asks_once_arrives_whole() {
+    lab::run_async("a_large_answer_to_who_asks_once_arrives_whole", async || {
+        let running = Running::start();
+        let id = RouterId::random();
+        wire_router(&format!("qrouter-{id}"), "guest", "10.0.0.5");
+        lab::wait_for("the namespace", PATIENCE, || running.proxy.status().namespaces == 1);
+        let mut stream = connect_metadata("guest");
+        stream.write_all(b"GET /large HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+        lab::wait_for("the request", PATIENCE, || !running.next.seen.lock().unwrap().is_empty());
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(running.proxy.status().connections, 1, "it is not sent yet");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let body = body(&answer);
+        assert!(body.len() == LARGE && body.bytes().all(|byte| byte == b'0'), "{}", body.len());
+        lab::wait_for("its end", PATIENCE, || running.proxy.status().connections == 0);
     });
 }
 

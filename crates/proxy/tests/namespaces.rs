@@ -1,17 +1,19 @@
 //! Namespaces that come, go and come back, and others that are in the way.
 
 #![allow(clippy::print_stdout, reason = "a test says how long things took")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 mod lab;
 mod scripted;
 
 use std::{
     io::{Read, Write},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     time::Duration,
 };
 
 use innkeeper_model::{NetworkId, RouterId};
+use innkeeper_proxy::ProxyConfig;
 use scripted::{
     Running,
     guest::{METADATA, body, connect_metadata, connect_within, get, wire_network, wire_router},
@@ -22,6 +24,18 @@ use scripted::{
 const PROMPT: Duration = Duration::from_secs(1);
 /// For what has no such promise: a loaded machine is slow.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// On connections that would go on after an answer, and on those that would not.
+const HANGING: [&str; 2] = [
+    "GET /hang HTTP/1.1\r\nHost: h\r\n\r\n",
+    "GET /hang HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+];
+
+fn ask(guest: &str, request: &str) -> TcpStream {
+    let mut stream = connect_metadata(guest);
+    stream.write_all(request.as_bytes()).unwrap();
+    stream
+}
 
 #[test]
 fn a_deleted_namespace_leaves_the_kernel_and_its_successor_is_served() {
@@ -43,11 +57,11 @@ fn a_deleted_namespace_leaves_the_kernel_and_its_successor_is_served() {
                 let mut kept = connect_metadata("guest");
                 kept.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
                 assert!(kept.read(&mut [0; 4096]).unwrap() > 0);
-                let mut hanging = connect_metadata("guest");
-                hanging.write_all(b"GET /hang HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
-                lab::wait_for("the hanging request", PATIENCE, || {
-                    running.proxy.status().connections >= 2
-                        && running.next.seen.lock().unwrap().iter().any(|r| r.target == "/hang")
+                let hanging = HANGING.map(|request| ask("guest", request));
+                lab::wait_for("the hanging requests", PATIENCE, || {
+                    let seen = running.next.seen.lock().unwrap();
+                    running.proxy.status().connections > hanging.len()
+                        && seen.iter().filter(|r| r.target == "/hang").count() == hanging.len()
                 });
                 running.next.seen.lock().unwrap().clear();
 
@@ -77,6 +91,38 @@ fn a_deleted_namespace_leaves_the_kernel_and_its_successor_is_served() {
                 status.namespaces == 0 && status.connections == 0
             });
             lab::wait_for("the last one to leave the kernel", PATIENCE, || {
+                !lab::ip_succeeds("link show probe")
+            });
+        },
+    );
+}
+
+#[test]
+fn who_waits_for_a_place_when_the_namespace_is_deleted_keeps_nothing_in_it() {
+    lab::run_async(
+        "who_waits_for_a_place_when_the_namespace_is_deleted_keeps_nothing_in_it",
+        async || {
+            let running =
+                Running::start_with(ProxyConfig { connections_max: 1, ..ProxyConfig::default() });
+            let [busy, going] = [1, 2].map(|_| format!("qdhcp-{}", NetworkId::random()));
+            wire_network(&busy, "guest-busy", "10.0.0.5");
+            wire_network(&going, "guest-going", "10.0.0.5");
+            lab::ip(&format!("link add probe type veth peer name inner netns {going}"));
+            lab::wait_for("the namespaces", PATIENCE, || running.proxy.status().namespaces == 2);
+            let _hanging = ask("guest-busy", HANGING[1]);
+            lab::wait_for("the only place to be taken", PATIENCE, || {
+                running.next.seen.lock().unwrap().len() == 1
+            });
+            let _waiting = ask("guest-going", HANGING[1]);
+            lab::wait_for("the request to be read", PATIENCE, || {
+                let said = lab::shell_in(&going, "ss -tnH state established");
+                said.split_whitespace().next() == Some("0")
+            });
+            assert_eq!(running.next.seen.lock().unwrap().len(), 1, "it has no place yet");
+            // No goodbye of a connection is ever acknowledged.
+            lab::ip_in("guest-going", "link set eth0 down");
+            lab::ip(&format!("netns del {going}"));
+            lab::wait_for("the namespace to leave the kernel", PATIENCE, || {
                 !lab::ip_succeeds("link show probe")
             });
         },

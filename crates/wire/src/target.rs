@@ -72,6 +72,15 @@ mod tests {
 
     proptest! {
         #[test]
+        fn the_root_is_the_root_of_the_tree(path in "/(\\.|/|%2e|%2F|%|a|\\.\\.|;|b/){0,8}") {
+            if let Ok(target) = path.parse::<PathAndQuery>() {
+                let decoded = percent_decode_str(target.path()).decode_utf8();
+                let expected = decoded.is_ok_and(|path| path::is_root(&path));
+                prop_assert_eq!(is_root(&target), expected);
+            }
+        }
+
+        #[test]
         fn anything_at_all_gives_a_path_or_nothing(target in "\\PC{1,40}") {
             if let Ok(uri) = target.parse() && let Ok(path) = path_of(&uri) {
                 prop_assert!(path.as_str().starts_with('/'));

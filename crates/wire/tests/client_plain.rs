@@ -70,7 +70,7 @@ async fn answer(mut stream: TcpStream, answers: &[String], asked: impl Fn()) {
             }
         }
         let text = String::from_utf8(request).unwrap();
-        assert!(text.starts_with("GET /a?b HTTP/1.1\r\n"), "{text}");
+        assert!(text.contains(" /a?b HTTP/1.1\r\n"), "{text}");
         assert!(text.contains("\r\nhost: 127.0.0.1:"), "{text}");
         assert!(text.contains("x-instance-id: 00000000-0000-4000-8000-000000000001\r\n"), "{text}");
         asked();
@@ -181,6 +181,39 @@ async fn one_that_is_said_to_go_on_does() {
     let (answers, asked) = ask(&[&[OURS], &[on.as_str(); 3]], 4).await;
     assert_ours(&answers);
     assert_eq!(asked, [0, 1, 1, 1]);
+}
+
+#[tokio::test]
+async fn the_same_headers_reach_the_guest_either_way() {
+    let said = "HTTP/1.1 200 OK\r\nX-Innkeeper-Reason: served\r\nVary: a\r\nETag: \"x\"\r\n\
+                vary: b\r\nServer: s\r\nSet-Cookie: c\r\ncontent-length: 4\r\n\r\nours";
+    let (answers, asked) = ask(&[&[said], &[said; 2]], 3).await;
+    assert_ours(&answers);
+    assert_eq!(asked, [0, 1, 1], "the first one is asked by hyper's client");
+    let (first, plainly) = (&answers[0].headers, &answers[1].headers);
+    assert_eq!(first, plainly);
+    let mut names: Vec<_> = first.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["etag", "vary", "vary"]);
+}
+
+#[tokio::test]
+async fn a_head_has_the_length_that_a_get_would_have() {
+    let head = "HTTP/1.1 200 OK\r\nx-innkeeper-reason: served\r\ncontent-length: 4\r\n\r\n";
+    let (address, asked) = scripted(&[&[OURS], &[head], &[head], &[OURS]]).await;
+    let client = client(address);
+    assert_ours(&[get(&client).await]);
+    for _ in 0..2 {
+        let request = guest_request(identity(), Method::HEAD, "/a?b", b"", PATIENCE);
+        let answer = in_time(client.call(request)).await;
+        assert_eq!((answer.status, answer.reason), (StatusCode::OK, Reason::Served));
+        assert_eq!(
+            (answer.headers["content-length"].as_bytes(), &*answer.body),
+            (&b"4"[..], &b""[..])
+        );
+    }
+    assert_ours(&[get(&client).await]);
+    assert_eq!(*asked.lock().unwrap(), [0, 1, 2, 3], "nothing is asked after a HEAD");
 }
 
 #[tokio::test]

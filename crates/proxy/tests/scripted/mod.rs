@@ -24,7 +24,11 @@ use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Answers `router <id> <address> <body length>`; `/slow` takes a second, `/hang` for ever.
+/// Bytes of an answer that no socket takes at once.
+pub(crate) const LARGE: usize = 15 * 1024 * 1024;
+
+/// Answers `router <id> <address> <body length>`; `/slow` takes a second, `/hang` for ever; `/large`
+/// answers zeros.
 #[derive(Debug, Default)]
 pub(crate) struct Scripted {
     pub(crate) seen: Mutex<Vec<GuestRequest<Origin>>>,
@@ -34,6 +38,8 @@ impl NextHop<Origin> for Scripted {
     async fn call(&self, request: GuestRequest<Origin>) -> GuestResponse {
         let path = request.target.path().to_owned();
         let text = format!("{} {}", said(&request.who), request.body.len());
+        let body =
+            if path == "/large" { Bytes::from(vec![b'0'; LARGE]) } else { Bytes::from(text) };
         self.seen.lock().unwrap().push(request);
         match path.as_str() {
             "/slow" => tokio::time::sleep(Duration::from_secs(1)).await,
@@ -41,7 +47,7 @@ impl NextHop<Origin> for Scripted {
             _ => {}
         }
         let plain = HeaderValue::from_static("text/plain");
-        GuestResponse::new(StatusCode::OK, plain, Bytes::from(text), Reason::Served)
+        GuestResponse::new(StatusCode::OK, plain, body, Reason::Served)
             .reported(Hop::Agent, Duration::from_micros(1))
     }
 }

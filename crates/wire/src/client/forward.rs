@@ -222,3 +222,31 @@ fn bad_upstream() -> GuestResponse {
 
 const _: () =
     assert!(RETRY_PAUSE_MIN.as_nanos() > Duration::ZERO.as_nanos(), "or tries would spin");
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{Method, uri::PathAndQuery};
+
+    use super::*;
+    use crate::RequestId;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_gets_no_turn_before_the_deadline_is_told_so_then() {
+        let nobody = Upstream::unix("/nonexistent".into());
+        let mut forwarder = Forwarder::new(vec![nobody], Reason::AgentAway);
+        forwarder.exchanges = Arc::new(Semaphore::new(0));
+        let (begun, patience) = (Instant::now(), Duration::from_secs(3));
+        let request = GuestRequest {
+            who: (),
+            method: Method::GET,
+            target: PathAndQuery::from_static("/"),
+            headers: Arc::default(),
+            body: Bytes::new(),
+            request_id: RequestId::random(),
+            deadline: begun + patience,
+        };
+        let answer = forwarder.forward(request, HeaderMap::new()).await;
+        assert_eq!((answer.reason, begun.elapsed()), (Reason::AgentAway, patience));
+    }
+}

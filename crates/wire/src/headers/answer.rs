@@ -23,7 +23,7 @@ static ANSWER_HEADERS: [HeaderName; 9] = [
     EC2_TOKEN_TTL,
 ];
 
-/// Room for what reaches the guest and what the next server adds to it: more are never met.
+/// Room for what reaches the guest and what the next server adds to it: nearly all have no more.
 const ROOM: usize = 6;
 
 /// What the headers of an answer say.

@@ -10,13 +10,13 @@ use crate::{Hop, HopReport, Reason};
 /// Reports one answer may carry: there are three hops, and retries add none.
 const REPORTS_MAX: usize = 8;
 /// Hops on the whole way.
-const HOPS: usize = 3;
+const HOPS_MAX: usize = 3;
 /// Bytes of one report, about.
 const REPORT_BYTES: usize = 36;
 
 /// Writes reports, the farthest hop first.
 pub fn encode_hops(reports: &[HopReport]) -> HeaderValue {
-    let mut text = String::with_capacity(HOPS * REPORT_BYTES);
+    let mut text = String::with_capacity(HOPS_MAX * REPORT_BYTES);
     for (index, report) in reports.iter().take(REPORTS_MAX).enumerate() {
         let comma = if index == 0 { "" } else { ", " };
         let (hop, took) = (report.hop.as_str(), report.took.as_micros());
@@ -28,7 +28,7 @@ pub fn encode_hops(reports: &[HopReport]) -> HeaderValue {
 
 /// Reads reports, all of them or none: they only inform.
 pub(super) fn decode_hops(text: &str) -> Option<Vec<HopReport>> {
-    let mut reports = Vec::with_capacity(HOPS);
+    let mut reports = Vec::with_capacity(HOPS_MAX);
     for report in text.split(", ") {
         if reports.len() == REPORTS_MAX {
             return None;
@@ -53,7 +53,7 @@ mod tests {
 
     use super::*;
 
-    fn carried(value: HeaderValue) -> Vec<HopReport> {
+    fn carried(value: &HeaderValue) -> Vec<HopReport> {
         value.to_str().ok().and_then(decode_hops).unwrap_or_default()
     }
 
@@ -67,8 +67,11 @@ mod tests {
             encode_hops(&reports),
             "api;took=412us;reason=served, agent;took=630us;reason=served"
         );
-        assert_eq!(carried(encode_hops(&reports)), reports);
-        assert_eq!(carried(encode_hops(&[])), []);
+        assert_eq!(carried(&encode_hops(&reports)), reports);
+        assert_eq!(carried(&encode_hops(&[])), []);
+        let many = |count| vec!["api;took=1us;reason=served"; count].join(", ");
+        assert_eq!(decode_hops(&many(REPORTS_MAX)).map(|reports| reports.len()), Some(REPORTS_MAX));
+        assert_eq!(decode_hops(&many(REPORTS_MAX + 1)), None);
     }
 
     proptest! {
@@ -85,13 +88,13 @@ mod tests {
                     reason: Reason::ALL[reason],
                 })
                 .collect();
-            prop_assert_eq!(carried(encode_hops(&reports)), reports);
+            prop_assert_eq!(carried(&encode_hops(&reports)), reports);
         }
 
         #[test]
         fn anything_at_all_is_answered(text in "(api|agent|[;,= ]|took=|us|reason=|[0-9]|.){0,40}") {
             if let Ok(value) = HeaderValue::from_str(&text) {
-                let _ = carried(value);
+                let _ = carried(&value);
             }
         }
     }

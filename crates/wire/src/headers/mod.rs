@@ -80,7 +80,7 @@ pub static GUEST_HEADERS: [HeaderName; 6] = [
 
 /// Bytes that nearly all ids and addresses have room in.
 const ID_BYTES: usize = 64;
-/// Room for what travels inward of a guest's headers, and what the first hop adds to it.
+/// Room for what travels inward of a guest's headers: nearly all have no more.
 const ROOM: usize = 6;
 
 /// What our own hops send each other most, and http has no name for.
@@ -212,6 +212,32 @@ mod tests {
         let inward = guest_headers(&fields);
         assert_eq!(inward.get_all(header::ACCEPT).iter().count(), 2);
         assert_eq!(inward.len(), 3);
+    }
+
+    #[test]
+    fn a_name_is_the_same_however_it_is_made() {
+        for text in [
+            "x-instance-id",
+            "X-Instance-ID",
+            "x-Instance-Id",
+            "x-innkeeper-found-in",
+            "X-INNKEEPER-PORT",
+            "x-somebody-elses",
+            "Host",
+            "x-",
+            "",
+            "x instance id",
+        ] {
+            assert_eq!(name_of(text), HeaderName::from_bytes(text.as_bytes()).ok(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_of_any_length_is_carried_whole() {
+        for length in [1, ID_BYTES - 1, ID_BYTES, ID_BYTES + 1, 255] {
+            let id = "a".repeat(length);
+            assert_eq!(id_value(&id), id);
+        }
     }
 
     #[test]

@@ -75,7 +75,9 @@ pub fn answer_at_once<P, H: Handler<P>>(stream: &TcpStream, peer: &P, handler: &
 }
 
 impl OnlyRequest {
-    /// Has it answered on `stream`, which must not block. Gives back what is to be sent yet.
+    /// Has it answered on `stream`, which must not block. Gives back what is to be sent yet; nothing
+    /// but the end, where the peer has sent more by now: a close over unread bytes resets the
+    /// connection, and the answer may be lost.
     pub(super) async fn answer<P, H: Handler<P>>(
         self,
         stream: &TcpStream,
@@ -84,7 +86,9 @@ impl OnlyRequest {
     ) -> Option<Bytes> {
         let is_head = self.head.method == Method::HEAD;
         let response = answered(handler, peer, self.head, Bytes::new()).await;
-        send(stream, response, is_head)
+        let rest = send(stream, response, is_head);
+        let has_more_come = || stream.peek(&mut [0]).is_ok_and(|length| length > 0);
+        rest.or_else(|| has_more_come().then(Bytes::new))
     }
 }
 

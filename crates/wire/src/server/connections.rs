@@ -121,27 +121,29 @@ impl Connections {
     }
 
     /// Has the only request of a connection answered on `stream`, which must not block, in a slot
-    /// obtained before. What is to be sent yet is given back, to be
-    /// [sent](Connections::send_rest_in) in the same slot.
+    /// that must be held until the connection is closed. What is to be sent yet is given back, to be
+    /// [sent](Connections::send_rest_in) in the same slot: it may be nothing, where more has come
+    /// than the request.
     pub async fn answer_in<P, H: Handler<P>>(
         &self,
-        slot: Slot,
+        _slot: &Slot,
         (stream, only): (&TcpStream, OnlyRequest),
         peer: &P,
         handler: &H,
-    ) -> Option<(Slot, Bytes)> {
+    ) -> Option<Bytes> {
         // On the heap: what it is wrapped in holds it several times, and is copied before it runs.
         let answered = Box::pin(only.answer(stream, peer, handler));
-        let answered = self.cut.run_until_cancelled(answered).await;
-        answered.flatten().map(|rest| (slot, rest))
+        self.cut.run_until_cancelled(answered).await.flatten()
     }
 
-    /// Sends the rest of an answer and closes, in a slot obtained before.
+    /// Sends the rest of an answer and closes as any other connection is closed, in a slot obtained
+    /// before.
     pub async fn send_rest_in<Io>(&self, slot: Slot, io: Io, mut rest: Bytes)
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        let nothing_follows = AtomicBool::new(true);
+        // It may: the peer had all the time that its answer took.
+        let nothing_follows = AtomicBool::new(false);
         let mut io = PatientIo::new(io, &nothing_follows);
         let sent = async {
             io.write_all_buf(&mut rest).await?;
