@@ -40,11 +40,7 @@ pub(crate) async fn take<N: NextHop<Origin>>(
             let cut = CutIfAbandoned::new(&stream, &gate.abandoned);
             let slot = slot(&service.connections, &service.crowd).await;
             drop(cut);
-            let answering = wait_and_answer(slot, (stream, only), guest, gate, service);
-            tokio::spawn(async move {
-                answering.await;
-                drop(room);
-            });
+            tokio::spawn(wait_and_answer((slot, room), (stream, only), guest, gate, service));
             return;
         }
         (AtOnce::Asked(_), None) => return,
@@ -84,7 +80,7 @@ fn answer_at_once<N: NextHop<Origin>>(
 /// Has the only request of a connection answered. Never idle meanwhile, it is none of those that
 /// make room for others.
 fn wait_and_answer<N: NextHop<Origin>>(
-    slot: Slot,
+    (slot, room): (Slot, OwnedSemaphorePermit),
     (stream, only): (TcpStream, OnlyRequest),
     guest: Guest,
     gate: &Gate,
@@ -103,6 +99,7 @@ fn wait_and_answer<N: NextHop<Origin>>(
             // On the heap: few connections need it.
             Box::pin(send_rest(slot, (stream, rest), &gate, &service)).await;
         }
+        drop(room);
     }
 }
 

@@ -3,19 +3,22 @@
 use std::{error::Error, sync::atomic::Ordering};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
+use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1::SendRequest;
 
 use super::{plain, upstream::Upstream};
-use crate::{headers::AnswerHeaders, limits::RESPONSE_BODY_BYTES_MAX};
+use crate::{
+    headers::{AnswerHeaders, HeaderList},
+    limits::RESPONSE_BODY_BYTES_MAX,
+};
 
 /// A request ready to be sent, once or again.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) method: Method,
     pub(super) uri: Uri,
-    pub(super) fields: HeaderMap,
+    pub(super) fields: HeaderList,
     pub(super) body: Bytes,
 }
 
@@ -60,6 +63,16 @@ pub(super) async fn exchange(
             }
         }
     }
+    // On the heap: it is large, and seldom needed.
+    Box::pin(exchange_at_length(upstream, outgoing, may_repeat)).await
+}
+
+/// The same with all that the protocol has.
+async fn exchange_at_length(
+    upstream: &Upstream,
+    outgoing: &Outgoing,
+    may_repeat: bool,
+) -> Result<Answer, TryError> {
     let kept = if may_repeat { upstream.pool.take().await } else { None };
     let reused = kept.is_some();
     let sender = match kept {
@@ -88,7 +101,7 @@ async fn converse(
     let mut request = Request::new(Full::new(outgoing.body.clone()));
     *request.method_mut() = outgoing.method.clone();
     *request.uri_mut() = outgoing.uri.clone();
-    *request.headers_mut() = outgoing.fields.clone();
+    *request.headers_mut() = outgoing.fields.to_map();
     request.headers_mut().insert(header::HOST, upstream.host().clone());
     let response = sender.try_send_request(request).await.map_err(|mut error| {
         let unsent = error.take_message().is_some();

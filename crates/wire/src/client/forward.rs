@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, StatusCode, Uri};
+use http::{StatusCode, Uri};
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep_until, timeout_at},
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     GuestRequest, GuestResponse, Reason,
-    headers::{self, AnswerHeaders},
+    headers::{AnswerHeaders, Fields as _, HOPS, HeaderList, INSTANCE, REASON},
     limits::{RETRY_PAUSE_MAX, RETRY_PAUSE_MIN, TRY_TIMEOUT, UPSTREAM_REQUESTS_MAX},
     target::path_of,
 };
@@ -67,7 +67,7 @@ impl Forwarder {
     pub(super) async fn forward<Who>(
         &self,
         request: GuestRequest<Who>,
-        fields: HeaderMap,
+        fields: HeaderList,
     ) -> GuestResponse {
         let (may_repeat, deadline) = (request.may_repeat(), request.deadline);
         let outgoing = match outgoing(request, fields) {
@@ -210,9 +210,9 @@ impl Forwarder {
     }
 }
 
-fn outgoing<Who>(request: GuestRequest<Who>, mut fields: HeaderMap) -> Result<Outgoing, Reason> {
+fn outgoing<Who>(request: GuestRequest<Who>, mut fields: HeaderList) -> Result<Outgoing, Reason> {
     let uri = Uri::from(path_of(&Uri::from(request.target))?);
-    headers::remove(&mut fields, &[headers::HOPS, headers::REASON, headers::INSTANCE]);
+    fields.take(&[HOPS, REASON, INSTANCE]);
     Ok(Outgoing { method: request.method, uri, fields, body: request.body })
 }
 
@@ -246,7 +246,7 @@ mod tests {
             request_id: RequestId::random(),
             deadline: begun + patience,
         };
-        let answer = forwarder.forward(request, HeaderMap::new()).await;
+        let answer = forwarder.forward(request, HeaderList::with_capacity(0)).await;
         assert_eq!((answer.reason, begun.elapsed()), (Reason::AgentAway, patience));
     }
 }

@@ -8,12 +8,15 @@ mod upstream;
 
 use std::path::PathBuf;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderValue, header};
 use innkeeper_model::{Identity, Origin};
 
 use crate::{
     GuestRequest, GuestResponse, NextHop, Reason,
-    headers::{encode_identity, encode_origin, encode_request_id, guest_headers_and},
+    headers::{
+        Fields as _, HeaderList, encode_identity, encode_origin, encode_request_id,
+        guest_header_list,
+    },
     signature::SharedSecret,
 };
 use forward::Forwarder;
@@ -44,7 +47,7 @@ impl AgentClient {
 
 impl NextHop<Origin> for AgentClient {
     async fn call(&self, request: GuestRequest<Origin>) -> GuestResponse {
-        let mut fields = guest_headers_and(&request.headers, FIELDS);
+        let mut fields = guest_header_list(&request.headers, FIELDS);
         encode_origin(&request.who, &mut fields);
         encode_request_id(request.request_id, &mut fields);
         self.forwarder.forward(request, fields).await
@@ -83,16 +86,20 @@ impl NextHop<Identity> for ApiClient {
             return GuestResponse::refusal(Reason::StaleAddress, "Ask for whose it is now.\n");
         }
         let mut fields = if ours {
-            guest_headers_and(&request.headers, IDENTIFIED_FIELDS)
+            guest_header_list(&request.headers, IDENTIFIED_FIELDS)
         } else {
-            HeaderMap::with_capacity(FIELDS)
+            HeaderList::with_capacity(FIELDS)
         };
         encode_identity(&request.who, &self.secret, ours, &mut fields);
         if ours {
             encode_request_id(request.request_id, &mut fields);
         }
-        fields.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-        fields.entry(header::USER_AGENT).or_insert(USER_AGENT);
+        let any = HeaderValue::from_static("*/*");
+        for (name, otherwise) in [(header::ACCEPT, any), (header::USER_AGENT, USER_AGENT)] {
+            if !fields.contains(&name) {
+                fields.put(name, otherwise);
+            }
+        }
         let is_sure = request.who.found_in.is_none();
         let instance = Some(request.who.instance).filter(|_| is_sure);
         let mut response = self.forwarder.forward(request, fields).await;

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue};
 use innkeeper_model::{Identity, InstanceId, OriginScope, PortId, ProjectId};
 
 use super::{
-    ADDRESS, FORWARDED_FOR, FOUND_IN, INSTANCE_ID, INSTANCE_ID_SIGNATURE, PORT, SIGNATURE,
+    ADDRESS, FORWARDED_FOR, FOUND_IN, Fields, INSTANCE_ID, INSTANCE_ID_SIGNATURE, PORT, SIGNATURE,
     TENANT_ID, id_value, joined, parse_forwarded_address,
 };
 use crate::{
@@ -24,16 +24,16 @@ pub fn encode_identity(
     identity: &Identity,
     secret: &SharedSecret,
     vouch: bool,
-    fields: &mut HeaderMap,
+    fields: &mut impl Fields,
 ) {
     let instance = id_value(&identity.instance);
-    fields.insert(TENANT_ID, id_value(&identity.project));
+    fields.put(TENANT_ID, id_value(&identity.project));
     let found_in = identity.found_in.map(|scope| scope_value(&scope));
     if found_in.is_none() {
         let signature = secret.sign(&[instance.as_bytes()]);
-        fields.insert(INSTANCE_ID_SIGNATURE, hex_value(&signature));
+        fields.put(INSTANCE_ID_SIGNATURE, hex_value(&signature));
     }
-    fields.insert(INSTANCE_ID, instance);
+    fields.put(INSTANCE_ID, instance);
     let Some(address) = identity.address else { return };
     let address = id_value(&address);
     if let Some(port) = identity.vouched_port.filter(|_| vouch) {
@@ -46,16 +46,16 @@ pub fn encode_identity(
         };
         let signature = hex_value(&all.signature(secret));
         match found_in {
-            None => fields.insert(SIGNATURE, signature),
+            None => fields.put(SIGNATURE, signature),
             Some(found_in) => {
-                fields.insert(FOUND_IN, found_in);
-                fields.insert(INSTANCE_ID_SIGNATURE, signature)
+                fields.put(FOUND_IN, found_in);
+                fields.put(INSTANCE_ID_SIGNATURE, signature);
             }
-        };
-        fields.insert(ADDRESS, address.clone());
-        fields.insert(PORT, id_value(&port));
+        }
+        fields.put(ADDRESS, address.clone());
+        fields.put(PORT, id_value(&port));
     }
-    fields.insert(FORWARDED_FOR, address);
+    fields.put(FORWARDED_FOR, address);
 }
 
 /// Reads and verifies the identity, with Nova's checks in Nova's order: presence of id, signature

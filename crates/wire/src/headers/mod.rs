@@ -4,6 +4,7 @@
 mod answer;
 mod hops;
 mod identity;
+mod list;
 mod origin;
 mod provider;
 
@@ -16,6 +17,8 @@ use crate::RequestId;
 pub(crate) use answer::AnswerHeaders;
 pub use hops::encode_hops;
 pub use identity::{decode_identity, encode_identity};
+pub use list::Fields;
+pub(crate) use list::HeaderList;
 pub use origin::{decode_origin, encode_origin, parse_forwarded_address};
 pub use provider::{ProviderClaim, decode_forwarded_for, decode_provider};
 
@@ -106,19 +109,25 @@ pub(crate) fn name_of(text: &str) -> Option<HeaderName> {
 
 /// What of a guest's headers travels inward.
 pub fn guest_headers(fields: &HeaderMap) -> HeaderMap {
-    guest_headers_and(fields, ROOM)
-}
-
-/// As [`guest_headers`], with room for headers that are added; in all that is for `room` of them.
-pub(crate) fn guest_headers_and(fields: &HeaderMap, room: usize) -> HeaderMap {
-    let mut inward = HeaderMap::with_capacity(room);
-    // Each look-up of a name takes more than comparing it with all of the few there are.
-    for (name, value) in fields {
-        if GUEST_HEADERS.contains(name) {
-            inward.append(name.clone(), value.clone());
-        }
+    let mut inward = HeaderMap::with_capacity(ROOM);
+    for (name, value) in inward_of(fields) {
+        inward.append(name.clone(), value.clone());
     }
     inward
+}
+
+/// The same as a list, which has room for so many in all.
+pub(crate) fn guest_header_list(fields: &HeaderMap, room: usize) -> HeaderList {
+    let mut inward = HeaderList::with_capacity(room);
+    for (name, value) in inward_of(fields) {
+        inward.append(name.clone(), value.clone());
+    }
+    inward
+}
+
+fn inward_of(fields: &HeaderMap) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+    // Each look-up of a name takes more than comparing it with all of the few there are.
+    fields.iter().filter(|(name, _)| GUEST_HEADERS.contains(name))
 }
 
 /// The request id that one of our own hops sent along.
@@ -127,8 +136,8 @@ pub fn decode_request_id(fields: &HeaderMap) -> Option<RequestId> {
 }
 
 /// Sends the request id along.
-pub fn encode_request_id(id: RequestId, fields: &mut HeaderMap) {
-    fields.insert(REQUEST_ID, id_value(&id));
+pub fn encode_request_id(id: RequestId, fields: &mut impl Fields) {
+    fields.put(REQUEST_ID, id_value(&id));
 }
 
 /// An id or an address as a header value.

@@ -6,19 +6,19 @@ use http::{HeaderMap, HeaderValue};
 use innkeeper_model::{Origin, OriginScope};
 
 use super::{
-    FORWARDED_FOR, NEUTRON_NETWORK_ID, NEUTRON_ROUTER_ID, OVN_NETWORK_ID, id_value, remove, single,
+    FORWARDED_FOR, Fields, NEUTRON_NETWORK_ID, NEUTRON_ROUTER_ID, OVN_NETWORK_ID, id_value, single,
 };
 use crate::Reason;
 
 /// Writes the origin as Neutron's proxies do.
-pub fn encode_origin(origin: &Origin, fields: &mut HeaderMap) {
-    remove(fields, &[NEUTRON_NETWORK_ID, NEUTRON_ROUTER_ID, OVN_NETWORK_ID]);
+pub fn encode_origin(origin: &Origin, fields: &mut impl Fields) {
+    fields.take(&[NEUTRON_NETWORK_ID, NEUTRON_ROUTER_ID, OVN_NETWORK_ID]);
     match origin.scope {
-        OriginScope::Router(id) => fields.insert(NEUTRON_ROUTER_ID, id_value(&id)),
-        OriginScope::Network(id) => fields.insert(NEUTRON_NETWORK_ID, id_value(&id)),
-        OriginScope::OvnNetwork(id) => fields.insert(OVN_NETWORK_ID, id_value(&id)),
-    };
-    fields.insert(FORWARDED_FOR, id_value(&origin.address));
+        OriginScope::Router(id) => fields.put(NEUTRON_ROUTER_ID, id_value(&id)),
+        OriginScope::Network(id) => fields.put(NEUTRON_NETWORK_ID, id_value(&id)),
+        OriginScope::OvnNetwork(id) => fields.put(OVN_NETWORK_ID, id_value(&id)),
+    }
+    fields.put(FORWARDED_FOR, id_value(&origin.address));
 }
 
 /// Reads the origin. A second id or a second address, however it is spelt, means that somebody
