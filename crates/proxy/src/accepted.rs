@@ -35,7 +35,6 @@ pub(crate) async fn take<N: NextHop<Origin>>(
     stop: &CancellationToken,
 ) {
     let come = match answer_at_once(&stream, peer, gate, service) {
-        (AtOnce::Answered, _) => return,
         (AtOnce::Asked(only), Some(guest)) => {
             let cut = CutIfAbandoned::new(&stream, &gate.abandoned);
             let slot = slot(&service.connections, &service.crowd).await;
@@ -43,7 +42,7 @@ pub(crate) async fn take<N: NextHop<Origin>>(
             tokio::spawn(wait_and_answer((slot, room), (stream, only), guest, gate, service));
             return;
         }
-        (AtOnce::Asked(_), None) => return,
+        (AtOnce::Answered, _) | (AtOnce::Asked(_), None) => return,
         (AtOnce::Answering(rest), _) => Come::Answering(rest),
         (AtOnce::NotYet(read), _) => Come::Read(read),
     };
@@ -93,11 +92,14 @@ fn wait_and_answer<N: NextHop<Origin>>(
         let answered = connections.answer_in(&slot, (&stream, only), &guest, &*service.handler);
         let rest = gate.abandoned.run_until_cancelled(answered).await.flatten();
         drop(cut);
-        if let Some(rest) = rest
-            && let Some(stream) = attend(stream, &gate)
-        {
-            // On the heap: few connections need it.
-            Box::pin(send_rest(slot, (stream, rest), &gate, &service)).await;
+        if let Some(rest) = rest {
+            if let Some(stream) = attend(stream, &gate) {
+                // On the heap: few connections need it.
+                Box::pin(send_rest(slot, (stream, rest), &gate, &service)).await;
+            }
+        } else {
+            // Its descriptor is free before its place is.
+            drop((stream, slot));
         }
         drop(room);
     }

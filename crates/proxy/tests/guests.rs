@@ -34,6 +34,7 @@ fn guests_of_two_routers_with_one_range_do_not_mix() {
             let answer = get("guest-green", "/");
             assert_eq!(body(&answer), format!("router {green} 10.0.0.5 0"));
         }
+        lab::wait_for("their ends", PATIENCE, || running.proxy.status().connections == 0);
         let first = running.next.seen.lock().unwrap()[0].clone();
         assert_eq!((first.method.as_str(), first.target.as_str()), ("GET", "/openstack?x=1"));
         let metrics = running.metrics();

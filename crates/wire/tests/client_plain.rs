@@ -10,11 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use innkeeper_model::Identity;
 use innkeeper_wire::{
     GuestResponse, NextHop, Reason,
     client::{ApiClient, ApiKind, Upstream},
+    headers::decode_identity,
     limits::LINGER,
     signature::SharedSecret,
 };
@@ -195,6 +196,49 @@ async fn the_same_headers_reach_the_guest_either_way() {
     let mut names: Vec<_> = first.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["etag", "vary", "vary"]);
+}
+
+#[tokio::test]
+async fn the_same_headers_reach_the_next_hop_either_way() {
+    let server = Server::start().await;
+    let client = client(server.address);
+    let who = || Identity {
+        address: Some("10.0.0.5".parse().unwrap()),
+        vouched_port: Some("00000000-0000-4000-8000-0000000000aa".parse().unwrap()),
+        ..identity()
+    };
+    let mut request = guest_request(who(), Method::GET, "/a", b"", PATIENCE);
+    let fields = Arc::make_mut(&mut request.headers);
+    for (name, value) in [
+        ("accept", "text/html"),
+        ("accept", "text/plain"),
+        ("if-none-match", "\"x\""),
+        ("host", "evil"),
+        ("cookie", "evil"),
+        ("connection", "x-tenant-id"),
+        ("x-tenant-id", "evil"),
+        ("x-instance-id", "evil"),
+        ("x-forwarded-for", "10.0.0.6"),
+        ("x-innkeeper-address", "10.0.0.6"),
+        ("x-innkeeper-found-in", "evil"),
+    ] {
+        fields.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    for _ in 0..2 {
+        let answer = in_time(client.call(request.clone())).await;
+        assert_eq!((answer.status, answer.reason), (StatusCode::OK, Reason::Served));
+    }
+    let heads = server.handler.heads.lock().unwrap();
+    assert_eq!(heads[0].headers, heads[1].headers, "by hyper's client, and plainly");
+    assert_eq!((&heads[1].method, heads[1].uri.path()), (&Method::GET, "/a"));
+    let sent = |name| heads[1].headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    assert!(sent("accept").eq([&b"text/html"[..], b"text/plain"]));
+    for name in ["x-tenant-id", "x-instance-id", "x-forwarded-for", "x-innkeeper-address"] {
+        assert_eq!(sent(name).count(), 1, "{name}");
+    }
+    let secret = SharedSecret::new("s3cr3t").unwrap();
+    assert_eq!(decode_identity(&heads[1].headers, &secret), Ok(who()));
+    assert!(heads[1].headers.values().all(|value| value != "evil"));
 }
 
 #[tokio::test]

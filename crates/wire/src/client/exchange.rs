@@ -63,7 +63,7 @@ pub(super) async fn exchange(
             }
         }
     }
-    // On the heap: it is large, and seldom needed.
+    // On the heap: it is large, and between hops of ours seldom needed.
     Box::pin(exchange_at_length(upstream, outgoing, may_repeat)).await
 }
 

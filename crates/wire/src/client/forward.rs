@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     GuestRequest, GuestResponse, Reason,
-    headers::{AnswerHeaders, Fields as _, HOPS, HeaderList, INSTANCE, REASON},
+    headers::{AnswerHeaders, HeaderList},
     limits::{RETRY_PAUSE_MAX, RETRY_PAUSE_MIN, TRY_TIMEOUT, UPSTREAM_REQUESTS_MAX},
     target::path_of,
 };
@@ -210,9 +210,8 @@ impl Forwarder {
     }
 }
 
-fn outgoing<Who>(request: GuestRequest<Who>, mut fields: HeaderList) -> Result<Outgoing, Reason> {
+fn outgoing<Who>(request: GuestRequest<Who>, fields: HeaderList) -> Result<Outgoing, Reason> {
     let uri = Uri::from(path_of(&Uri::from(request.target))?);
-    fields.take(&[HOPS, REASON, INSTANCE]);
     Ok(Outgoing { method: request.method, uri, fields, body: request.body })
 }
 

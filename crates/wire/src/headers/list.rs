@@ -9,7 +9,7 @@ pub trait Fields {
     /// Puts a header in place of those of the same name.
     fn put(&mut self, name: HeaderName, value: HeaderValue);
     /// Takes away what has one of `names`.
-    fn take(&mut self, names: &[HeaderName]);
+    fn remove_all(&mut self, names: &[HeaderName]);
 }
 
 impl Fields for HeaderMap {
@@ -17,14 +17,14 @@ impl Fields for HeaderMap {
         self.insert(name, value);
     }
 
-    fn take(&mut self, names: &[HeaderName]) {
+    fn remove_all(&mut self, names: &[HeaderName]) {
         remove(self, names);
     }
 }
 
-/// Headers in the order in which they are sent. None of them is ever looked up: a map of a dozen
-/// takes a third more room than the allocator has at hand, and as many hashes.
-#[derive(Debug, Clone)]
+/// Headers in the order in which they are sent. There are a dozen at most, hardly ever looked up: a
+/// map of so many takes more room than the allocator has at hand, and a hash for each.
+#[derive(Debug)]
 pub(crate) struct HeaderList(Vec<(HeaderName, HeaderValue)>);
 
 impl HeaderList {
@@ -61,7 +61,7 @@ impl Fields for HeaderList {
         self.append(name, value);
     }
 
-    fn take(&mut self, names: &[HeaderName]) {
+    fn remove_all(&mut self, names: &[HeaderName]) {
         self.0.retain(|(name, _)| !names.contains(name));
     }
 }
@@ -85,7 +85,7 @@ mod tests {
         for fields in [&mut list as &mut dyn Fields, &mut map] {
             fields.put(header::ACCEPT, value("d"));
             fields.put(header::VARY, value("e"));
-            fields.take(&[header::ETAG, header::ALLOW]);
+            fields.remove_all(&[header::ETAG, header::ALLOW]);
         }
         assert_eq!(list.to_map(), map);
         assert_eq!(map.len(), 2);

@@ -12,7 +12,7 @@ use crate::Reason;
 
 /// Writes the origin as Neutron's proxies do.
 pub fn encode_origin(origin: &Origin, fields: &mut impl Fields) {
-    fields.take(&[NEUTRON_NETWORK_ID, NEUTRON_ROUTER_ID, OVN_NETWORK_ID]);
+    fields.remove_all(&[NEUTRON_NETWORK_ID, NEUTRON_ROUTER_ID, OVN_NETWORK_ID]);
     match origin.scope {
         OriginScope::Router(id) => fields.put(NEUTRON_ROUTER_ID, id_value(&id)),
         OriginScope::Network(id) => fields.put(NEUTRON_NETWORK_ID, id_value(&id)),

@@ -53,7 +53,10 @@ pub fn answer_at_once<P, H: Handler<P>>(stream: &TcpStream, peer: &P, handler: &
     let length = reading.read(&mut buffer).unwrap_or(0);
     let read = buffer.get(..length).unwrap_or_default();
     let only = match look(read) {
-        Seen::Plain(Head { parts: head, is_last: true }, end) if end == length => {
+        // With the buffer full there may be more.
+        Seen::Plain(Head { parts: head, is_last: true }, end)
+            if end == length && length < READ_BYTES =>
+        {
             OnlyRequest { head }
         }
         _ => return AtOnce::NotYet(BytesMut::from(read)),

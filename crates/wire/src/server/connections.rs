@@ -142,7 +142,7 @@ impl Connections {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        // It may: the peer had all the time that its answer took.
+        // Who is sent here has sent more, or had the time to.
         let nothing_follows = AtomicBool::new(false);
         let mut io = PatientIo::new(io, &nothing_follows);
         let sent = async {
@@ -152,6 +152,7 @@ impl Connections {
         if let Some(Err(error)) = self.cut.run_until_cancelled(sent).await {
             tracing::debug!(%error, "a connection ended early");
         }
+        drop(io);
         drop(slot);
     }
 

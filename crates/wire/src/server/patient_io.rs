@@ -19,8 +19,8 @@ use crate::limits::{LINGER, WRITE_TIMEOUT};
 /// Wraps a connection: a peer that takes no bytes for the write timeout is cut, and a connection
 /// that is closed is first read empty for a moment, because closing over unread bytes resets it
 /// and the peer may lose the answer it was just sent. A peer that said itself that its request was
-/// its last sends nothing more: it is closed at once, which spares a wake-up and a read for each
-/// connection of who asks once, as cloud-init does.
+/// its last is to send nothing more: unless it has, it is closed at once, which spares a wake-up and
+/// a wait for each connection of who asks once, as cloud-init does.
 pub(super) struct PatientIo<'a, Io> {
     io: Io,
     has_asked_all: &'a AtomicBool,
@@ -99,7 +99,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PatientIo<'_, Io> {
         if self.lingering.is_none() {
             let shut = Pin::new(&mut self.io).poll_shutdown(cx);
             ready!(self.watched(cx, shut))?;
-            if self.has_asked_all.load(Ordering::Relaxed) {
+            if self.has_asked_all.load(Ordering::Relaxed) && !self.has_more_come(cx) {
                 return Poll::Ready(Ok(()));
             }
             self.lingering = Some(Box::pin(sleep_until(Instant::now() + LINGER)));
@@ -109,6 +109,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PatientIo<'_, Io> {
 }
 
 impl<Io: AsyncRead + Unpin> PatientIo<'_, Io> {
+    fn has_more_come(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut scratch = [0; 64];
+        let mut buffer = ReadBuf::new(&mut scratch);
+        let read = Pin::new(&mut self.io).poll_read(cx, &mut buffer);
+        matches!(read, Poll::Ready(Ok(()))) && !buffer.filled().is_empty()
+    }
+
     /// Reads and forgets until the peer closes too or the moment is over.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut scratch = [0; 4096];
@@ -166,6 +173,18 @@ mod tests {
         PatientIo::new(near, &NOT_ALL).shutdown().await.unwrap();
         assert_eq!(begun.elapsed().as_millis(), LINGER.as_millis());
         drop(far);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_sends_more_after_its_last_request_is_read_empty() {
+        let (near, mut far) = duplex(256);
+        far.write_all(&[b'x'; 200]).await.unwrap();
+        let begun = Instant::now();
+        let all = AtomicBool::new(true);
+        let mut io = PatientIo::new(near, &all);
+        io.shutdown().await.unwrap();
+        assert_eq!(begun.elapsed().as_millis(), LINGER.as_millis());
+        drop(io);
     }
 
     #[tokio::test(start_paused = true)]
