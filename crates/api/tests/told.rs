@@ -87,9 +87,9 @@ fn secret() -> SharedSecret {
 fn signed(instance: InstanceId) -> HeaderMap {
     let project = "acme".parse().unwrap();
     let who = Identity { instance, project, address: None, vouched_port: None, found_in: None };
-    let mut fields = HeaderMap::new();
-    headers::encode_identity(&who, &secret(), false, &mut fields);
-    fields
+    let mut list = headers::HeaderList::default();
+    headers::encode_identity(&who, &secret(), false, &mut list);
+    list.to_map()
 }
 
 /// Asks, and waits for the end of the answer: its line is written before.

@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    thread,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -34,17 +35,22 @@ pub(crate) async fn take<N: NextHop<Origin>>(
     service: &Arc<Service<N>>,
     stop: &CancellationToken,
 ) {
-    let come = match answer_at_once(&stream, peer, gate, service) {
-        (AtOnce::Asked(only), Some(guest)) => {
+    let Ok(known) = answer_at_once(&stream, peer, gate, service) else {
+        tracing::error!("serving a connection panicked; the connection is closed");
+        return;
+    };
+    let come = match known {
+        None => Come::Read(BytesMut::new()),
+        Some((AtOnce::Answered, _)) => return,
+        Some((AtOnce::Answering(rest), _)) => Come::Answering(rest),
+        Some((AtOnce::NotYet(read), _)) => Come::Read(read),
+        Some((AtOnce::Asked(only), guest)) => {
             let cut = CutIfAbandoned::new(&stream, &gate.abandoned);
             let slot = slot(&service.connections, &service.crowd).await;
             drop(cut);
             tokio::spawn(wait_and_answer((slot, room), (stream, only), guest, gate, service));
             return;
         }
-        (AtOnce::Answered, _) | (AtOnce::Asked(_), None) => return,
-        (AtOnce::Answering(rest), _) => Come::Answering(rest),
-        (AtOnce::NotYet(read), _) => Come::Read(read),
     };
     // From here on it is forgotten without ceremony if the namespace is abandoned.
     let Some(stream) = attend(stream, gate) else { return };
@@ -55,25 +61,19 @@ pub(crate) async fn take<N: NextHop<Origin>>(
     });
 }
 
-/// Answers whoever is known by its address alone, as mostly it is, and says who that is. A panic ends
-/// the connection, and nothing else.
+/// Answers whoever is known by its address alone, as mostly it is, and says who that is. A panic is to
+/// end the connection, and nothing else.
 fn answer_at_once<N: NextHop<Origin>>(
     stream: &TcpStream,
     peer: SocketAddr,
     gate: &Gate,
     service: &Service<N>,
-) -> (AtOnce, Option<Guest>) {
-    let answering = || {
-        let Some(address) = Identifier::known(peer) else {
-            return (AtOnce::NotYet(BytesMut::new()), None);
-        };
+) -> thread::Result<Option<(AtOnce, Guest)>> {
+    catch_unwind(AssertUnwindSafe(|| {
+        let address = Identifier::known(peer)?;
         let guest = Guest::new(Origin::new(gate.scope, address), None);
-        (server::answer_at_once(stream, &guest, &*service.handler), Some(guest))
-    };
-    catch_unwind(AssertUnwindSafe(answering)).unwrap_or_else(|_panic| {
-        tracing::error!("serving a connection panicked; the connection is closed");
-        (AtOnce::Answered, None)
-    })
+        Some((server::answer_at_once(stream, &guest, &*service.handler), guest))
+    }))
 }
 
 /// Has the only request of a connection answered. Never idle meanwhile, it is none of those that

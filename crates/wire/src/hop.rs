@@ -9,6 +9,11 @@ use tokio::time::Instant;
 
 use crate::{Reason, RequestId};
 
+/// Room for the headers of a guest's request or answer, with those that a hop adds: nearly all have
+/// no more, and a map that has room for one more has it for twelve, which is more than the allocator
+/// has at hand.
+pub(crate) const HEADERS_ROOM: usize = 6;
+
 /// The next hop on a request's way. `Who` is what the request is known by there: an
 /// [`Origin`](innkeeper_model::Origin) at the agent, an [`Identity`](innkeeper_model::Identity) at
 /// the API.
@@ -112,13 +117,10 @@ pub struct GuestResponse {
     pub reports: Vec<HopReport>,
 }
 
-/// Room for the headers of an answer, and those that hops of ours add.
-const HEADERS: usize = 6;
-
 impl GuestResponse {
     /// An answer without hops behind it.
     pub fn new(status: StatusCode, content_type: HeaderValue, body: Bytes, reason: Reason) -> Self {
-        let mut headers = HeaderMap::with_capacity(HEADERS);
+        let mut headers = HeaderMap::with_capacity(HEADERS_ROOM);
         headers.insert(header::CONTENT_TYPE, content_type);
         Self { status, headers, body, reason, instance: None, reports: Vec::new() }
     }

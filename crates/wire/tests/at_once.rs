@@ -108,13 +108,17 @@ fn asked(method: &str, path: &str) -> (OnlyRequest, TcpStream, TcpStream) {
     }
 }
 
+/// Has it answered by `Never`; what is to be sent yet.
+async fn waited_for(only: OnlyRequest, server: &TcpStream) -> Option<Bytes> {
+    let connections = Connections::new(1);
+    let slot = connections.slot().await;
+    connections.answer_in(&slot, (server, only), &(), &Never).await
+}
+
 #[tokio::test]
 async fn who_never_answers_at_once_is_not_asked_and_waited_for() {
     let (only, client, server) = asked("GET", "/a");
-    let connections = Connections::new(1);
-    let slot = connections.slot().await;
-    let rest = connections.answer_in(&slot, (&server, only), &(), &Never).await;
-    assert!(rest.is_none());
+    assert!(waited_for(only, &server).await.is_none());
     let expected =
         "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 13\r\n\r\nwaited for /a";
     assert_eq!(answer(client, server), expected);
@@ -134,9 +138,7 @@ async fn what_has_no_answer_at_once_may_have_one_later() {
 #[tokio::test]
 async fn a_panic_while_it_is_waited_for_is_answered_500() {
     let (only, client, server) = asked("GET", "/panic");
-    let connections = Connections::new(1);
-    let slot = connections.slot().await;
-    assert!(connections.answer_in(&slot, (&server, only), &(), &Never).await.is_none());
+    assert!(waited_for(only, &server).await.is_none());
     let answer = answer(client, server);
     assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
 }
@@ -164,9 +166,7 @@ async fn what_the_socket_does_not_take_later_is_given_back() {
 #[tokio::test]
 async fn a_head_is_waited_for_without_a_body() {
     let (only, client, server) = asked("HEAD", "/a");
-    let connections = Connections::new(1);
-    let slot = connections.slot().await;
-    assert!(connections.answer_in(&slot, (&server, only), &(), &Never).await.is_none());
+    assert!(waited_for(only, &server).await.is_none());
     let expected = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 13\r\n\r\n";
     assert_eq!(answer(client, server), expected);
 }

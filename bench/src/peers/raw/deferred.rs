@@ -1,4 +1,6 @@
 //! Connections that wait in the kernel for their first bytes.
+//!
+//! As our proxy has them; said once more, since the limit has nothing of what it is to be a limit of.
 #![allow(unsafe_code, reason = "an option of sockets that neither rustix nor the library has")]
 
 use std::{

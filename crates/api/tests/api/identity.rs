@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use crate::harness::{SECRET, World, ask, project};
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use innkeeper_model::{
     Identity, InstanceId, NetworkId, NetworkRequest, NewFlavor, NewInstance, NewNetwork,
     NewProject, NewRouter, NewSubnet, OriginScope, PortId, ProjectId, SubnetId,
@@ -367,20 +367,15 @@ async fn the_trail_is_for_our_own_hops() {
     let address = web.world.serve().await;
     let secret = SharedSecret::new(SECRET).unwrap();
     let sent = |vouch: bool, asked_from: IpAddr, named: bool| {
-        let mut fields = HeaderMap::new();
-        headers::encode_identity(
-            &web.identity(Some(asked_from), true),
-            &secret,
-            vouch,
-            &mut fields,
-        );
+        let mut list = headers::HeaderList::default();
+        headers::encode_identity(&web.identity(Some(asked_from), true), &secret, vouch, &mut list);
         if named {
-            headers::encode_request_id(RequestId::random(), &mut fields);
+            headers::encode_request_id(RequestId::random(), &mut list);
         }
         let pair = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
             (name.to_string(), value.to_str().unwrap().to_owned())
         };
-        fields.iter().map(pair).collect::<Vec<_>>()
+        list.to_map().iter().map(pair).collect::<Vec<_>>()
     };
     let own = ask(address, "GET", INSTANCE_ID, &sent(true, web.address, true)).await;
     assert_eq!(own.status, 200);

@@ -137,10 +137,11 @@ async fn a_body_in_chunks_is_a_body() {
     let web = Web::new().await;
     let address = web.world.serve().await;
     let secret = innkeeper_wire::signature::SharedSecret::new(SECRET).unwrap();
-    let mut fields = http::HeaderMap::new();
+    let mut list = innkeeper_wire::headers::HeaderList::default();
     let who = web.identity(None, false);
-    innkeeper_wire::headers::encode_identity(&who, &secret, false, &mut fields);
-    let mut headers: Vec<_> = fields
+    innkeeper_wire::headers::encode_identity(&who, &secret, false, &mut list);
+    let mut headers: Vec<_> = list
+        .to_map()
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
         .collect();

@@ -245,7 +245,7 @@ mod tests {
             request_id: RequestId::random(),
             deadline: begun + patience,
         };
-        let answer = forwarder.forward(request, HeaderList::with_capacity(0)).await;
+        let answer = forwarder.forward(request, HeaderList::default()).await;
         assert_eq!((answer.reason, begun.elapsed()), (Reason::AgentAway, patience));
     }
 }

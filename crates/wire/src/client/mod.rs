@@ -13,10 +13,7 @@ use innkeeper_model::{Identity, Origin};
 
 use crate::{
     GuestRequest, GuestResponse, NextHop, Reason,
-    headers::{
-        Fields as _, HeaderList, encode_identity, encode_origin, encode_request_id,
-        guest_header_list,
-    },
+    headers::{HeaderList, encode_identity, encode_origin, encode_request_id, guest_header_list},
     signature::SharedSecret,
 };
 use forward::Forwarder;

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use innkeeper_model::InstanceId;
 
 use super::{EC2_TOKEN_TTL, HOPS, INSTANCE, REASON, hops::decode_hops};
-use crate::{HopReport, Reason};
+use crate::{HopReport, Reason, hop::HEADERS_ROOM};
 
 /// The headers of an answer that reach the guest; all others concern one hop, or only the server
 /// that wrote them.
@@ -22,9 +22,6 @@ static ANSWER_HEADERS: [HeaderName; 9] = [
     header::ALLOW,
     EC2_TOKEN_TTL,
 ];
-
-/// Room for what reaches the guest and what the next server adds to it: nearly all have no more.
-const ROOM: usize = 6;
 
 /// What the headers of an answer say.
 #[derive(Debug, Default)]
@@ -43,7 +40,7 @@ impl AnswerHeaders {
     /// Reads them one by one: none is looked for, and of most no name is made. Nothing if a value
     /// that reaches the guest is none.
     pub(crate) fn read<'a>(fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> Option<Self> {
-        let mut for_guest = HeaderMap::with_capacity(ROOM);
+        let mut for_guest = HeaderMap::with_capacity(HEADERS_ROOM);
         let [mut reason, mut instance, mut hops] = [Once::default(); 3];
         for (name, value) in fields {
             let is = |other: &HeaderName| name.eq_ignore_ascii_case(other.as_str());

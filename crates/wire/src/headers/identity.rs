@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderValue};
 use innkeeper_model::{Identity, InstanceId, OriginScope, PortId, ProjectId};
 
 use super::{
-    ADDRESS, FORWARDED_FOR, FOUND_IN, Fields, INSTANCE_ID, INSTANCE_ID_SIGNATURE, PORT, SIGNATURE,
-    TENANT_ID, id_value, joined, parse_forwarded_address,
+    ADDRESS, FORWARDED_FOR, FOUND_IN, HeaderList, INSTANCE_ID, INSTANCE_ID_SIGNATURE, PORT,
+    SIGNATURE, TENANT_ID, id_value, joined, parse_forwarded_address,
 };
 use crate::{
     Reason,
@@ -24,7 +24,7 @@ pub fn encode_identity(
     identity: &Identity,
     secret: &SharedSecret,
     vouch: bool,
-    fields: &mut impl Fields,
+    fields: &mut HeaderList,
 ) {
     let instance = id_value(&identity.instance);
     fields.put(TENANT_ID, id_value(&identity.project));
@@ -206,10 +206,14 @@ mod tests {
         Identity { found_in: Some(OriginScope::Router(ID.parse().unwrap())), ..identity(true) }
     }
 
+    fn encoded(identity: &Identity, vouch: bool) -> HeaderMap {
+        let mut list = HeaderList::default();
+        encode_identity(identity, &secret(), vouch, &mut list);
+        list.to_map()
+    }
+
     fn nova_fields() -> HeaderMap {
-        let mut fields = HeaderMap::new();
-        encode_identity(&identity(true), &secret(), false, &mut fields);
-        fields
+        encoded(&identity(true), false)
     }
 
     fn set(fields: &mut HeaderMap, name: HeaderName, value: &[u8]) {
@@ -270,8 +274,7 @@ mod tests {
 
     #[test]
     fn a_vouched_address_project_or_instance_cannot_be_exchanged() {
-        let mut fields = HeaderMap::new();
-        encode_identity(&identity(true), &secret(), true, &mut fields);
+        let fields = encoded(&identity(true), true);
         assert_eq!(decode_identity(&fields, &secret()), Ok(identity(true)));
         let other = "00000000-0000-4000-8000-000000000002";
         for (name, value) in
@@ -290,8 +293,7 @@ mod tests {
 
     #[test]
     fn where_it_was_found_can_neither_be_exchanged_nor_left_out_nor_added() {
-        let mut fields = HeaderMap::new();
-        encode_identity(&found_before(), &secret(), true, &mut fields);
+        let mut fields = encoded(&found_before(), true);
         assert_eq!(decode_identity(&fields, &secret()), Ok(found_before()));
         let refused = Err(Reason::BadSignature);
         for other in [
@@ -311,22 +313,19 @@ mod tests {
         assert_eq!(decode_identity(&twice, &secret()), refused);
         let found_in = fields.remove(FOUND_IN).unwrap();
         assert_eq!(decode_identity(&fields, &secret()), refused, "left out");
-        let mut vouched = HeaderMap::new();
-        encode_identity(&identity(true), &secret(), true, &mut vouched);
+        let vouched = encoded(&identity(true), true);
         for mut fields in [vouched.clone(), nova_fields()] {
             fields.insert(FOUND_IN, found_in.clone());
             assert_eq!(decode_identity(&fields, &secret()), refused, "added");
         }
-        let mut signed_twice = HeaderMap::new();
-        encode_identity(&found_before(), &secret(), true, &mut signed_twice);
+        let mut signed_twice = encoded(&found_before(), true);
         signed_twice.insert(SIGNATURE, vouched[SIGNATURE].clone());
         assert_eq!(decode_identity(&signed_twice, &secret()), refused, "signed otherwise too");
     }
 
     #[test]
     fn who_does_not_know_that_it_was_found_before_refuses_it() {
-        let mut fields = HeaderMap::new();
-        encode_identity(&found_before(), &secret(), true, &mut fields);
+        let mut fields = encoded(&found_before(), true);
         let novas = secret().sign(&[ID.as_bytes()]);
         assert!(!novas.matches(fields[INSTANCE_ID_SIGNATURE].as_bytes()), "Nova would believe it");
         for name in [ADDRESS, PORT, FOUND_IN] {
@@ -373,8 +372,7 @@ mod tests {
                 vouched_port: vouch.then(|| PortId::new(uuid::Uuid::from_u128(!id))),
                 found_in: found_in.filter(|_| vouch).map(scope),
             };
-            let mut fields = HeaderMap::new();
-            encode_identity(&identity, &secret(), vouch, &mut fields);
+            let fields = encoded(&identity, vouch);
             prop_assert_eq!(decode_identity(&fields, &secret()), Ok(identity));
         }
 

@@ -2,32 +2,13 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::remove;
-
-/// Where headers are put that go to another hop.
-pub trait Fields {
-    /// Puts a header in place of those of the same name.
-    fn put(&mut self, name: HeaderName, value: HeaderValue);
-    /// Takes away what has one of `names`.
-    fn remove_all(&mut self, names: &[HeaderName]);
-}
-
-impl Fields for HeaderMap {
-    fn put(&mut self, name: HeaderName, value: HeaderValue) {
-        self.insert(name, value);
-    }
-
-    fn remove_all(&mut self, names: &[HeaderName]) {
-        remove(self, names);
-    }
-}
-
 /// Headers in the order in which they are sent. There are a dozen at most, hardly ever looked up: a
 /// map of so many takes more room than the allocator has at hand, and a hash for each.
-#[derive(Debug)]
-pub(crate) struct HeaderList(Vec<(HeaderName, HeaderValue)>);
+#[derive(Debug, Default)]
+pub struct HeaderList(Vec<(HeaderName, HeaderValue)>);
 
 impl HeaderList {
+    /// None yet, and room for so many.
     pub(crate) fn with_capacity(count: usize) -> Self {
         Self(Vec::with_capacity(count))
     }
@@ -35,6 +16,17 @@ impl HeaderList {
     /// Adds a header, whatever others there are of the same name.
     pub(crate) fn append(&mut self, name: HeaderName, value: HeaderValue) {
         self.0.push((name, value));
+    }
+
+    /// Puts a header in place of those of the same name.
+    pub(crate) fn put(&mut self, name: HeaderName, value: HeaderValue) {
+        self.0.retain(|(other, _)| *other != name);
+        self.append(name, value);
+    }
+
+    /// Removes what has one of `names`.
+    pub(crate) fn remove_all(&mut self, names: &[HeaderName]) {
+        self.0.retain(|(name, _)| !names.contains(name));
     }
 
     pub(crate) fn contains(&self, name: &HeaderName) -> bool {
@@ -46,23 +38,12 @@ impl HeaderList {
     }
 
     /// The same as a map.
-    pub(crate) fn to_map(&self) -> HeaderMap {
+    pub fn to_map(&self) -> HeaderMap {
         let mut map = HeaderMap::with_capacity(self.0.len());
         for (name, value) in self.iter() {
             map.append(name, value.clone());
         }
         map
-    }
-}
-
-impl Fields for HeaderList {
-    fn put(&mut self, name: HeaderName, value: HeaderValue) {
-        self.0.retain(|(other, _)| *other != name);
-        self.append(name, value);
-    }
-
-    fn remove_all(&mut self, names: &[HeaderName]) {
-        self.0.retain(|(name, _)| !names.contains(name));
     }
 }
 
@@ -82,13 +63,14 @@ mod tests {
             map.append(name, value(text));
         }
         assert_eq!(list.to_map(), map);
-        for fields in [&mut list as &mut dyn Fields, &mut map] {
-            fields.put(header::ACCEPT, value("d"));
-            fields.put(header::VARY, value("e"));
-            fields.remove_all(&[header::ETAG, header::ALLOW]);
+        for (name, text) in [(header::ACCEPT, "d"), (header::VARY, "e")] {
+            list.put(name.clone(), value(text));
+            map.insert(name, value(text));
         }
         assert_eq!(list.to_map(), map);
-        assert_eq!(map.len(), 2);
+        list.remove_all(&[header::ETAG, header::ALLOW]);
+        map.remove(header::ETAG);
+        assert_eq!(list.to_map(), map);
         assert!(list.contains(&header::VARY) && !list.contains(&header::ETAG));
     }
 }

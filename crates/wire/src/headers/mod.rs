@@ -12,13 +12,12 @@ use std::{borrow::Cow, fmt::Display, io::Write as _};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::RequestId;
+use crate::{RequestId, hop::HEADERS_ROOM};
 
 pub(crate) use answer::AnswerHeaders;
 pub use hops::encode_hops;
 pub use identity::{decode_identity, encode_identity};
-pub use list::Fields;
-pub(crate) use list::HeaderList;
+pub use list::HeaderList;
 pub use origin::{decode_origin, encode_origin, parse_forwarded_address};
 pub use provider::{ProviderClaim, decode_forwarded_for, decode_provider};
 
@@ -83,8 +82,6 @@ pub static GUEST_HEADERS: [HeaderName; 6] = [
 
 /// Bytes that nearly all ids and addresses have room in.
 const ID_BYTES: usize = 64;
-/// Room for what travels inward of a guest's headers: nearly all have no more.
-const ROOM: usize = 6;
 
 /// What our own hops send each other most, and http has no name for.
 static HOP_HEADERS: [HeaderName; 10] = [
@@ -109,7 +106,7 @@ pub(crate) fn name_of(text: &str) -> Option<HeaderName> {
 
 /// What of a guest's headers travels inward.
 pub fn guest_headers(fields: &HeaderMap) -> HeaderMap {
-    let mut inward = HeaderMap::with_capacity(ROOM);
+    let mut inward = HeaderMap::with_capacity(HEADERS_ROOM);
     for (name, value) in inward_of(fields) {
         inward.append(name.clone(), value.clone());
     }
@@ -136,7 +133,7 @@ pub fn decode_request_id(fields: &HeaderMap) -> Option<RequestId> {
 }
 
 /// Sends the request id along.
-pub fn encode_request_id(id: RequestId, fields: &mut impl Fields) {
+pub fn encode_request_id(id: RequestId, fields: &mut HeaderList) {
     fields.put(REQUEST_ID, id_value(&id));
 }
 
@@ -252,8 +249,9 @@ mod tests {
     #[test]
     fn a_request_id_comes_once_or_not_at_all() {
         let id = RequestId::random();
-        let mut fields = HeaderMap::new();
-        encode_request_id(id, &mut fields);
+        let mut list = HeaderList::default();
+        encode_request_id(id, &mut list);
+        let mut fields = list.to_map();
         assert_eq!(decode_request_id(&fields), Some(id));
         fields.append(REQUEST_ID, id_value(&id));
         assert_eq!(decode_request_id(&fields), None);

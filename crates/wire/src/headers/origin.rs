@@ -6,12 +6,13 @@ use http::{HeaderMap, HeaderValue};
 use innkeeper_model::{Origin, OriginScope};
 
 use super::{
-    FORWARDED_FOR, Fields, NEUTRON_NETWORK_ID, NEUTRON_ROUTER_ID, OVN_NETWORK_ID, id_value, single,
+    FORWARDED_FOR, HeaderList, NEUTRON_NETWORK_ID, NEUTRON_ROUTER_ID, OVN_NETWORK_ID, id_value,
+    single,
 };
 use crate::Reason;
 
 /// Writes the origin as Neutron's proxies do.
-pub fn encode_origin(origin: &Origin, fields: &mut impl Fields) {
+pub fn encode_origin(origin: &Origin, fields: &mut HeaderList) {
     fields.remove_all(&[NEUTRON_NETWORK_ID, NEUTRON_ROUTER_ID, OVN_NETWORK_ID]);
     match origin.scope {
         OriginScope::Router(id) => fields.put(NEUTRON_ROUTER_ID, id_value(&id)),
@@ -170,9 +171,9 @@ mod tests {
                 _ => OriginScope::OvnNetwork(NetworkId::new(uuid)),
             };
             let origin = Origin::new(scope, address);
-            let mut fields = HeaderMap::new();
-            encode_origin(&origin, &mut fields);
-            prop_assert_eq!(decode_origin(&fields), Ok(origin));
+            let mut list = HeaderList::default();
+            encode_origin(&origin, &mut list);
+            prop_assert_eq!(decode_origin(&list.to_map()), Ok(origin));
         }
 
         #[test]
